@@ -1,0 +1,1 @@
+"""Login with twisted.cred."""

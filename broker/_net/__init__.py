@@ -1,0 +1,1 @@
+"""The Twisted edge: protocol, flow, factories, connecting."""

@@ -1,0 +1,1 @@
+"""What users hold and serve: flavors, references, failures."""

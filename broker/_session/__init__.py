@@ -1,0 +1,1 @@
+"""The tables and calls of one connection, without any I/O."""

@@ -1,0 +1,1 @@
+"""Tokens and values: what may cross, and in which form."""

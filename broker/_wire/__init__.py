@@ -1,0 +1,1 @@
+"""Bytes and tokens: banana, its vocabulary, the greeting."""
