@@ -1,0 +1,36 @@
+"""Their calls that we have not answered yet, because the method returned a Deferred: request number → that Deferred."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.errors import LimitExceeded
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """The table of one connection's calls being served. A method that returns at once never enters it.
+
+    :param limit: most calls at a time.
+    """
+
+    __slots__ = ("entries", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.entries: dict[int, Any] = {}
+
+    def admit(self) -> None:
+        """Check that one more call may be served.
+
+        :raises LimitExceeded: too many are waiting already.
+        """
+        if len(self.entries) >= self.limit:
+            raise LimitExceeded(f"Too many calls are waiting for their answers here ({self.limit}).")
+
+    def clear(self) -> list[Any]:
+        """Empty the table and return what was in it."""
+        waiting = list(self.entries.values())
+        self.entries.clear()
+        return waiting

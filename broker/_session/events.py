@@ -1,0 +1,53 @@
+"""What a session reports to the objects above it, one at a time and in the order of arrival."""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from broker._messages.messages import Call, Unknown
+from broker._session.exports import Export
+from broker._values.payload import Payload
+
+__all__ = ["Answered", "Event", "Fault", "Opened", "Released"]
+
+
+class Opened:
+    """The greeting is over; messages may be sent. `dialect` is its name."""
+
+    __slots__ = ("dialect",)
+
+    def __init__(self, dialect: bytes) -> None:
+        self.dialect = dialect
+
+
+class Answered:
+    """A call of ours was answered. `waiter` is what was given to `Session.call`; `failed` tells which way it went."""
+
+    __slots__ = ("failed", "payload", "waiter")
+
+    def __init__(self, waiter: Any, payload: Payload, failed: bool) -> None:
+        self.waiter = waiter
+        self.payload = payload
+        self.failed = failed
+
+
+class Released:
+    """They hold none of our object any more; it left the table. `cached` tells from which of the two."""
+
+    __slots__ = ("cached", "export")
+
+    def __init__(self, export: Export, cached: bool) -> None:
+        self.export = export
+        self.cached = cached
+
+
+class Fault:
+    """A message that was well-framed and wrong; it was dropped. `problem` says what was wrong with it."""
+
+    __slots__ = ("problem",)
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+
+Event = Union[Opened, Call, Answered, Released, Unknown, Fault]
