@@ -36,6 +36,8 @@ class Limits:
     :param handshake: seconds for the negotiation to finish. 30.
     :param buffer: most bytes that may wait to be written on one connection before it is closed. 256 MiB: a peer
         that sends calls but never reads the answers is stopped here.
+    :param faults: most wrong messages forgiven on one connection before it is closed. 100: a peer with a bug shows
+        it in a few log lines, one that means harm cannot fill the log.
     """
 
     message: int = 64 * 1024 * 1024
@@ -48,6 +50,7 @@ class Limits:
     unanswered: int = 1_000
     handshake: float = 30.0
     buffer: int = 256 * 1024 * 1024
+    faults: int = 100
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,0 +1,258 @@
+"""One connection without its transport: bytes in, events out; calls in, bytes out.
+
+The session owns the tables and knows the protocol; it never touches an object, a Deferred or a socket. Feed it with
+`receive_data`, take `next_event` until it returns None, and write what `data_to_send` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, Final
+
+from broker._limits import Limits
+from broker._messages.dialect import Dialect
+from broker._messages.messages import (
+    Answer,
+    CacheReleased,
+    Call,
+    Failed,
+    Message,
+    NotUnderstood,
+    Release,
+    ReleaseCache,
+    Unknown,
+    Version,
+)
+from broker._messages.pb import PBDialect
+from broker._session.answers import Answers
+from broker._session.caches import Caches
+from broker._session.events import Answered, Event, Fault, Opened, Released
+from broker._session.exports import Export, Exports
+from broker._session.imports import Imports
+from broker._session.questions import Questions
+from broker._session.states import Happening, State, advance
+from broker._values.payload import Payload
+from broker._wire import greeting
+from broker.errors import ConnectionRefused, ProtocolError
+
+__all__ = ["DIALECTS", "PROTOCOL_VERSION", "Session"]
+
+#: The one version of PB there has ever been on the wire.
+PROTOCOL_VERSION: Final = 6
+#: The dialects that we speak, best first.
+DIALECTS: Final[tuple[bytes, ...]] = (b"pb", b"none")
+
+
+class Session:
+    """The protocol state of one connection.
+
+    :param listener: whether this side listened for the connection; the listening side offers the dialects.
+    :param limits: ceilings for everything that the peer can make grow.
+    :param dialects: names of the dialects to offer or to accept, best first.
+    :param plain: whether plain values may be decoded while they are read, see `Payload`.
+    :param wake: called, from any thread, when releases are waiting to be sent.
+    """
+
+    def __init__(
+        self,
+        listener: bool,
+        limits: Limits,
+        *,
+        dialects: Sequence[bytes] = DIALECTS,
+        plain: bool = True,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.listener = listener
+        self.limits = limits
+        self.dialects = tuple(dialects)
+        self.plain = plain
+        self.state = State.NEW
+        self.faults = 0
+        self.dialect: Dialect | None = None
+        new_number = count(1).__next__
+        self.exports = Exports(new_number, limits.references, "reference")
+        self.caches = Caches(new_number, limits.references, wake)
+        self.imports = Imports(wake)
+        self.questions = Questions()
+        self.answers = Answers(limits.calls)
+        self._greeting: greeting.Reader | None = greeting.Reader(limits)
+        self._out: list[bytes] = []
+
+    # The life of the connection.
+
+    def connected(self) -> None:
+        """The transport is there: the listening side makes its offer."""
+        self.state = advance(self.state, Happening.CONNECTED)
+        if self.listener:
+            self._out.append(greeting.offer(self.dialects))
+
+    def closed(self) -> None:
+        """The transport is gone, or is to go. The tables are left to the caller to empty."""
+        self.state = advance(self.state, Happening.LOST)
+        self._out.clear()
+
+    # Bytes in, events out.
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they came from the transport, split anywhere."""
+        if self.dialect is not None:
+            self.dialect.receive_data(data)
+        elif self._greeting is not None:
+            self._greeting.receive_data(data)
+
+    def next_event(self) -> Event | None:
+        """Return what happened next, or None when more bytes are needed.
+
+        :raises ProtocolError: the peer broke the protocol; the connection must be closed.
+        """
+        if self.state is not State.OPEN:
+            return self._greet() if self.state is State.GREETING else None
+        assert self.dialect is not None
+        while True:
+            message = self.dialect.next_message()
+            if message is None or type(message) is Call:
+                return message
+            event = self._receive(message)
+            if event is not None:
+                return event
+
+    def _greet(self) -> Event | None:
+        """Read the offer or the choice, and fix the dialect."""
+        assert self._greeting is not None
+        expression = self._greeting.next_expression()
+        if expression is None:
+            return None
+        name = greeting.choose([expression] if self.listener else expression, self.dialects)
+        if name is None:
+            what = "chose" if self.listener else "offers"
+            raise ConnectionRefused(f"the peer {what} no dialect that we speak: {str(expression)[:200]}")
+        dialect = PBDialect(self.limits, vocabulary=name == b"pb", name=name)
+        dialect.plain = self.plain
+        dialect.receive_data(self._greeting.rest())
+        self._greeting = None
+        self.dialect = dialect
+        self.state = advance(self.state, Happening.AGREED)
+        if not self.listener:
+            self._out.append(greeting.pick(name))
+        self._send(Version(PROTOCOL_VERSION))
+        return Opened(name)
+
+    def _receive(self, message: Message) -> Event | None:
+        """Do to the tables what a message asks for; return what those above must know."""
+        if isinstance(message, (Answer, Failed)):
+            waiter = self.questions.entries.pop(message.request, None)
+            if waiter is None:
+                return self.fault(f"an answer to request {message.request}, which is not open")
+            return Answered(waiter, message.payload, isinstance(message, Failed))
+        if isinstance(message, Release):
+            return self._release(self.exports, message.target, message.count)
+        if isinstance(message, ReleaseCache):
+            return self._release(self.caches.ours, message.target, message.count)
+        if isinstance(message, CacheReleased):
+            try:
+                self.caches.forget(message.target)
+            except LookupError:
+                return self.fault(f"an end of updates for cache {message.target}, which is not held")
+            return None
+        if isinstance(message, Version):
+            if message.number != PROTOCOL_VERSION:
+                raise ProtocolError(f"Version Incompatibility: {PROTOCOL_VERSION} {message.number}")
+            return None
+        if isinstance(message, NotUnderstood):
+            return Fault(f"the peer did not understand {message.command[:80]!r}")
+        return message
+
+    def _release(self, table: Exports, number: int, count: int) -> Event | None:
+        try:
+            export = table.release(number, count)
+        except LookupError as error:
+            return self.fault(str(error))
+        if export is None:
+            return None
+        cached = table is self.caches.ours
+        if cached:
+            self._send(CacheReleased(number))
+        return Released(export, cached)
+
+    def fault(self, problem: str) -> Fault:
+        """Count a wrong message.
+
+        :raises ProtocolError: it was one too many.
+        """
+        self.faults += 1
+        if self.faults > self.limits.faults:
+            raise ProtocolError(f"too many wrong messages ({self.limits.faults}), the last one {problem}")
+        return Fault(problem)
+
+    # Calls in, bytes out.
+
+    def call(
+        self, target: int | bytes, method: bytes, args: Payload, kwargs: Payload, waiter: Any, cached: bool = False
+    ) -> int:
+        """Send a call.
+
+        :param waiter: comes back in the `Answered` event; None for a call that wants no answer.
+        :returns: the number of the request.
+        :raises LimitExceeded: the peer would not accept it; nothing was sent and nothing is pending.
+        """
+        questions = self.questions
+        request = questions.number()
+        self._send(Call(request, target, method, waiter is not None, args, kwargs, cached))
+        if waiter is not None:
+            questions.entries[request] = waiter
+        return request
+
+    def answer(self, request: int, payload: Payload) -> None:
+        """Send the result of their call."""
+        self._send(Answer(request, payload))
+
+    def fail(self, request: int, payload: Payload) -> None:
+        """Send the failure of their call."""
+        self._send(Failed(request, payload))
+
+    def not_understood(self, message: Unknown) -> None:
+        """Say that a command was not understood."""
+        self._send(NotUnderstood(message.command))
+
+    def release_dropped(self) -> None:
+        """Send a release for everything of theirs that was dropped since the last time."""
+        if self.state is not State.OPEN:
+            return
+        for number, owed in self.imports.releases():
+            self._send(Release(number, owed))
+        for number, owed in self.caches.faces.releases():
+            self._send(ReleaseCache(number, owed))
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes that wait to be written."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    def _send(self, message: Message) -> None:
+        if self.state is State.OPEN:
+            assert self.dialect is not None
+            self._out.append(self.dialect.encode(message))
+
+    def clear(self) -> tuple[list[Any], list[Export], list[Export]]:
+        """Empty all tables; return those who waited for answers, the exports and our cached objects."""
+        self.answers.clear()
+        self.imports.clear()
+        self.caches.faces.clear()
+        self.caches.cores.clear()
+        return self.questions.clear(), self.exports.clear(), self.caches.ours.clear()
+
+    def statistics(self) -> dict[str, int]:
+        """Return the size of every table."""
+        return {
+            "exports": len(self.exports.numbers),
+            "imports": len(self.imports.entries),
+            "questions": len(self.questions.entries),
+            "answers": len(self.answers.entries),
+            "cached_out": len(self.caches.ours.entries),
+            "cached_in": len(self.caches.cores),
+        }
