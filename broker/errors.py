@@ -111,7 +111,13 @@ class RemoteError(Exception):
     remoteType: the dotted name of the exception's class there, as bytes.
     value: its text.
     remoteTraceback: its traceback as text, or a line saying that it was withheld.
+    remoteParents: the dotted names of its class and base classes there, most derived first.
+
+    Where one of those classes is known here (a registered exception, a builtin one, one of this module), the instance
+    belongs to that class too, so that both ``except RemoteError`` and ``except ValueError`` catch it.
     """
+
+    remoteParents: tuple[str, ...] = ()
 
     def __init__(self, remoteType: bytes, value: str, remoteTraceback: str) -> None:
         super().__init__(value)

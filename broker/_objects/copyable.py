@@ -12,8 +12,8 @@ __all__ = ["Copyable", "RemoteCopy", "dotted_name"]
 
 
 def dotted_name(cls: type) -> str:
-    """Return ``module.qualname`` of a class."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """Return the name under which a class is known on the wire: its module and its bare name, nesting left out."""
+    return f"{cls.__module__}.{cls.__name__}"
 
 
 class Copyable(Serializable):

@@ -7,6 +7,7 @@ The session owns the tables and knows the protocol; it never touches an object, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -34,12 +35,15 @@ from broker._session.questions import Questions
 from broker._session.states import Happening, State, advance
 from broker._values.payload import Payload
 from broker._wire import greeting
+from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused, ProtocolError
 
 __all__ = ["DIALECTS", "PROTOCOL_VERSION", "Session"]
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
+#: Most bytes of an offer or a choice: room for dialect names yet to come, and nothing for strangers to fill.
+GREETING_SIZE: Final = 64 * 1024
 #: The dialects that we speak, best first.
 DIALECTS: Final[tuple[bytes, ...]] = (b"pb", b"none")
 
@@ -76,7 +80,8 @@ class Session:
         self.imports = Imports(wake)
         self.questions = Questions()
         self.answers = Answers(limits.calls)
-        self._greeting: greeting.Reader | None = greeting.Reader(limits)
+        greeting_limits = replace(limits, message=min(limits.message, GREETING_SIZE))
+        self._greeting: Decoder | None = Decoder(greeting_limits, vocabulary=False)
         self._out: list[bytes] = []
 
     # The life of the connection.
@@ -123,13 +128,14 @@ class Session:
         expression = self._greeting.next_expression()
         if expression is None:
             return None
-        name = greeting.choose([expression] if self.listener else expression, self.dialects)
+        settle = greeting.chosen if self.listener else greeting.choose
+        name = settle(expression, self.dialects)
         if name is None:
             what = "chose" if self.listener else "offers"
             raise ConnectionRefused(f"the peer {what} no dialect that we speak: {str(expression)[:200]}")
         dialect = PBDialect(self.limits, vocabulary=name == b"pb", name=name)
         dialect.plain = self.plain
-        dialect.receive_data(self._greeting.rest())
+        dialect.receive_data(self._greeting.take_rest())
         self._greeting = None
         self.dialect = dialect
         self.state = advance(self.state, Happening.AGREED)

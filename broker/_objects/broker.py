@@ -1,0 +1,496 @@
+"""Broker: one connection as objects see it.
+
+The session below knows numbers and bytes; this face knows objects. It lowers and lifts values with the flavors' help,
+serves calls, and tells everybody when the connection goes. Classes written for PB reach a connection through the
+camelCase names here, and through nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CoroutineType
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from broker._limits import Limits
+from broker._messages.messages import Call, Unknown
+from broker._objects.cacheable import RemoteCacheObserver
+from broker._objects.reference import RemoteReference
+from broker._objects.serving import fail as send_failure
+from broker._objects.serving import serve
+from broker._session.events import Answered, Event, Fault, Opened, Released
+from broker._session.exports import Export, Exports
+from broker._session.session import DIALECTS, PROTOCOL_VERSION, Session
+from broker._session.states import State
+from broker._values.jelly import Jellier
+from broker._values.payload import Payload
+from broker._values.registry import Registry, globalRegistry, globalSecurity
+from broker._values.unjelly import Unjellier
+from broker.errors import BadValue, DeadReferenceError, InsecureJelly, LimitExceeded, PBConnectionLost, RemoteError
+
+__all__ = ["Broker"]
+
+log = Logger()
+
+#: How often a connection may meet its ceiling of references before it is closed; PB's number.
+_VIOLATIONS = 3
+
+
+class Broker:
+    """One connection as objects see it.
+
+    :param isClient: whether this side connected (the other one listened).
+    :param security: the taster: which types may cross.
+    :param registry: which classes stand for which names; by default the one of the process.
+    :param limits: ceilings for what the peer can make grow.
+    :ivar factory: what made this connection; its `unsafeTracebacks` says whether tracebacks may leave.
+    :ivar transport: what carries it, or None.
+    :ivar disconnected: whether the connection is gone.
+    """
+
+    version = PROTOCOL_VERSION
+    username: Any = None
+    factory: Any = None
+    transport: Any = None
+    dialects = DIALECTS
+    #: What the last `unserialize` refused; serving tells by it whose fault an exception is.
+    refused: BaseException | None = None
+    serializingPerspective: Any = None
+    unserializingPerspective: Any = None
+
+    def __init__(
+        self,
+        isClient: Any = True,
+        security: Any = globalSecurity,
+        *,
+        registry: Registry = globalRegistry,
+        limits: Limits | None = None,
+    ) -> None:
+        self.isClient = isClient
+        self.security = security
+        self.registry = registry
+        self.limits = limits or Limits()
+        self.plain = bool(getattr(security, "allows_plain", False))
+        self.disconnected = False
+        self.session = Session(
+            not isClient, self.limits, dialects=self.dialects, plain=self.plain, wake=self.releasesWaiting
+        )
+        self.disconnects: list[Callable[[], object]] = []
+        self.connects: list[Callable[[], object]] = []
+        self._localCleanup: dict[Any, Callable[[], object]] = {}
+        self._journal: list[tuple[Exports, int]] = []
+        self._turns = 0
+
+    # What the transport's side provides; a connection without one keeps its bytes.
+
+    def flush(self) -> None:
+        """Write what waits to be written."""
+
+    def releasesWaiting(self) -> None:
+        """Something held was dropped; called from any thread, possibly in a finaliser."""
+
+    def failConnection(self, reason: Failure) -> None:
+        """Close the connection because of an error."""
+
+    def peerName(self) -> str:
+        """Return the address of the peer, for logs."""
+        return "the peer"
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Collect what is written inside into one write."""
+        self._turns += 1
+        try:
+            yield
+        finally:
+            self._turns -= 1
+            if not self._turns:
+                self.flush()
+
+    # Objects of ours.
+
+    @property
+    def unsafeTracebacks(self) -> bool:
+        """Whether tracebacks of this side may leave it."""
+        return bool(getattr(self.factory, "unsafeTracebacks", False))
+
+    @property
+    def localObjects(self) -> dict[Any, Export]:
+        """Our objects that the peer may call, by number or name."""
+        return self.session.exports.entries
+
+    def setNameForLocal(self, name: str | bytes, object: Any) -> None:
+        """Serve an object under a preset name; the peer gets at it with `remoteForName`."""
+        assert object is not None
+        self.session.exports.name(_as_bytes(name), object)
+
+    def localObjectForID(self, luid: Any) -> Any:
+        """Return the object of ours under a number or a name, or None."""
+        try:
+            entry = self.session.exports.entries.get(_as_bytes(luid))
+        except TypeError:
+            return None
+        return None if entry is None else entry.object
+
+    def registerReference(self, object: Any) -> int:
+        """Count one sending of an object and return its number.
+
+        :raises LimitExceeded: the peer holds too many already.
+        """
+        exports = self.session.exports
+        identity = object.processUniqueID()
+        number = exports.again(identity)
+        if number is None:
+            number = self._enter(exports, object, identity)
+        self._journal.append((exports, number))
+        return number
+
+    def _enter(self, table: Exports, object: Any, identity: Any) -> int:
+        try:
+            return table.add(object, identity, self.serializingPerspective)
+        except LimitExceeded as error:
+            if table.violations > _VIOLATIONS:
+                self.failConnection(Failure(error))
+            raise
+
+    def callTarget(self, call: Call) -> Any:
+        """Return the object that a call of the peer is for, or None."""
+        if not call.cached:
+            entry = self.session.exports.entries.get(call.target)
+            return None if entry is None else entry.object
+        caches = self.session.caches
+        if type(call.target) is not int or call.target not in caches.cores:
+            return None
+        return caches.faces.get(call.target) or caches.cores[call.target]
+
+    # Objects of theirs.
+
+    def remoteForName(self, name: str | bytes) -> RemoteReference:
+        """Return a reference to the peer's object of that name; whether there is one shows when it is called."""
+        return RemoteReference(None, self, _as_bytes(name), False)
+
+    def importedReference(self, perspective: Any, number: int, cls: type) -> Any:
+        """Return the reference already held to an object of theirs, counted once more, or None."""
+        key = _reference_key(number, perspective, cls)
+        reference = self.session.imports.get(key)
+        if reference is not None:
+            self.session.imports.count_again(key)
+        return reference
+
+    def importReference(self, reference: RemoteReference) -> None:
+        """Keep track of a new reference to an object of theirs."""
+        number = reference.luid
+        assert isinstance(number, int)
+        key = _reference_key(number, reference.perspective, reference.__class__)
+        self.session.imports.add(key, number, reference)
+
+    # Cached objects, ours and theirs.
+
+    @property
+    def remotelyCachedObjects(self) -> dict[Any, Export]:
+        """Our objects that the peer keeps copies of, by number."""
+        return self.session.caches.ours.entries
+
+    @property
+    def locallyCachedObjects(self) -> dict[int, Any]:
+        """The peer's objects that we keep copies of, by number."""
+        return self.session.caches.cores
+
+    def cachedRemotelyAs(self, instance: Any, incref: Any = 0) -> int | None:
+        """Return the number of an object of ours that the peer keeps a copy of, counted once more if asked, or None."""
+        ours = self.session.caches.ours
+        identity = instance.processUniqueID()
+        if not incref:
+            return ours.number_of(identity)
+        number = ours.again(identity)
+        if number is not None:
+            self._journal.append((ours, number))
+        return number
+
+    def cacheRemotely(self, instance: Any) -> int:
+        """Enter an object of ours that the peer is about to get a copy of; return its number.
+
+        :raises LimitExceeded: the peer holds too many already.
+        """
+        number = self._enter(self.session.caches.ours, instance, instance.processUniqueID())
+        self._journal.append((self.session.caches.ours, number))
+        return number
+
+    def remotelyCachedForLUID(self, luid: int) -> Any:
+        """Return the object of ours that the peer has a copy of.
+
+        :raises KeyError: there is none of that number.
+        """
+        return self.session.caches.ours.entries[luid].object
+
+    def cacheLocally(self, cid: int, instance: Any) -> None:
+        """Keep the state of a copy of theirs.
+
+        :raises BadValue: there is one of that number already.
+        """
+        if cid in self.session.caches.cores:
+            raise BadValue(f"cached object {cid} was sent for the first time twice")
+        self.session.caches.cores[cid] = instance
+
+    def importCache(self, number: int, face: Any) -> None:
+        """Keep track of what users hold of a copy of theirs."""
+        self.session.caches.faces.add(number, number, face)
+
+    def cachedLocallyAs(self, cid: int) -> Any:
+        """Return the state-keeping object for a copy of theirs.
+
+        :raises KeyError: there is none of that number.
+        """
+        return self.session.caches.cores[cid]
+
+    def cachedAgain(self, number: Any) -> Any:
+        """Return the copy of an object of theirs that was sent before, counted once more.
+
+        :raises BadValue: it was not.
+        """
+        caches = self.session.caches
+        if type(number) is not int or number not in caches.cores:
+            raise BadValue(f"no object is cached here under {number!r}")
+        face = caches.faces.get(number)
+        if face is not None:
+            caches.faces.count_again(number)
+            return face
+        face = caches.cores[number]._borgify()
+        caches.faces.add(number, number, face)
+        return face
+
+    # Values.
+
+    def serialize(
+        self, object: Any, perspective: Any = None, method: Any = None, args: Any = None, kw: Any = None
+    ) -> Any:
+        """Lower a value, or what a Deferred or coroutine comes to, to what can be sent.
+
+        :param perspective: for whom.
+        :returns: an opaque payload, or a Deferred of one.
+        :raises InsecureJelly: something in it may not cross.
+        :raises LimitExceeded: something in it is too large.
+        """
+        if isinstance(object, CoroutineType):
+            object = Deferred.fromCoroutine(object)
+        if isinstance(object, Deferred):
+            return object.addCallback(self.serialize, perspective)
+        if self.disconnected:
+            return Payload(None)
+        outer = self._journal, self.serializingPerspective
+        self._journal = []
+        self.serializingPerspective = perspective
+        try:
+            return self._dialect.lower(object, self)
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            self._journal, self.serializingPerspective = outer
+
+    def unserialize(self, payload: Any, perspective: Any = None) -> Any:
+        """Lift a value.
+
+        :param payload: what `IPerspective.perspectiveMessageReceived` and its kind are given.
+        :param perspective: from whom; references in it remember it.
+        :raises InsecureJelly: something in it may not cross, or is malformed.
+        :raises LimitExceeded: it is nested too deeply.
+        """
+        outer, self.unserializingPerspective = self.unserializingPerspective, perspective
+        try:
+            if isinstance(payload, Payload):
+                return self._dialect.lift(payload, self)
+            return self.unjelly(payload)
+        except (InsecureJelly, LimitExceeded) as error:
+            self.refused = error
+            raise
+        finally:
+            self.unserializingPerspective = outer
+
+    @property
+    def _dialect(self) -> Any:
+        dialect = self.session.dialect
+        if dialect is None:
+            raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")
+        return dialect
+
+    def jelly(self, value: Any) -> Any:
+        """Lower a value that is not plain; for the dialect."""
+        return Jellier(self.security, None, self, strict=True, depth=self.limits.depth).jelly(value)
+
+    def unjelly(self, expression: Any) -> Any:
+        """Lift a value that is not plain; for the dialect."""
+        unjellier = Unjellier(self.security, None, self, registry=self.registry, depth=self.limits.depth)
+        return unjellier.unjellyFull(expression)
+
+    def _undo(self) -> None:
+        """Take back the references counted for something that was not sent after all."""
+        for table, number in reversed(self._journal):
+            dropped = table.release(number, 1)
+            if dropped is not None:
+                self._released(Released(dropped, table is self.session.caches.ours))
+
+    # Calls.
+
+    def _sendMessage(
+        self, prefix: bytes, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any
+    ) -> Deferred[Any] | None:
+        """Send a call that wants an answer; see `RemoteReference.callRemote`. The prefix ``cache`` calls a copy."""
+        waiter: Deferred[Any] = Deferred()
+        try:
+            self._send(prefix == b"cache", perspective, objectID, message, args, kw, waiter)
+        except Exception:
+            return fail(Failure())
+        return waiter
+
+    def send_only(self, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any) -> None:
+        """Send a call that wants no answer; see `RemoteReference.callRemoteOnly`."""
+        self._send(False, perspective, objectID, message, args, kw, None)
+
+    def _send(
+        self, cached: bool, perspective: Any, target: Any, method: bytes, args: Any, kw: Any, waiter: Any
+    ) -> None:
+        if self.disconnected:
+            raise DeadReferenceError("Calling Stale Broker")
+        dialect = self._dialect
+        outer = self._journal, self.serializingPerspective
+        self._journal = []
+        self.serializingPerspective = perspective
+        try:
+            lowered = dialect.lower(args, self)
+            self.session.call(target, method, lowered, dialect.lower(kw, self), waiter, cached)
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            self._journal, self.serializingPerspective = outer
+        if not self._turns:
+            self.flush()
+
+    # What happens.
+
+    def handle(self, event: Event) -> None:
+        """Do what an event of the session asks for."""
+        if isinstance(event, Call):
+            serve(self, event)
+        elif isinstance(event, Answered):
+            self._answered(event)
+        elif isinstance(event, Released):
+            self._released(event)
+        elif isinstance(event, Opened):
+            self.connectionReady()
+        elif isinstance(event, Unknown):
+            self.unknownMessage(event)
+        else:
+            self.logFault(event)
+
+    def connectionReady(self) -> None:
+        """The greeting is over: tell those who wait for it."""
+        connects, self.connects = self.connects, []
+        for notifier in connects:
+            self.guarded(notifier)
+
+    def _answered(self, event: Answered) -> None:
+        try:
+            value = self.unserialize(event.payload)
+        except Exception:
+            # Whatever is wrong with this answer, it is wrong for this call alone.
+            event.waiter.errback(Failure())
+            return
+        if not event.failed:
+            event.waiter.callback(value)
+        elif isinstance(value, (Failure, BaseException)):
+            event.waiter.errback(value)
+        else:
+            event.waiter.errback(RemoteError(b"", f"a failure that is none: {value!r:.200}", ""))
+
+    def _released(self, event: Released) -> None:
+        entry = event.export
+        if event.cached:
+            self._stopped_observing(entry)
+            return
+        cleanup = self._localCleanup.pop(entry.identity, None)
+        if cleanup is not None:
+            self.guarded(cleanup)
+
+    def _stopped_observing(self, entry: Export) -> None:
+        observer = RemoteCacheObserver(self, entry.object, entry.perspective)
+        self.guarded(entry.object.stoppedObserving, entry.perspective, observer)
+
+    def unknownMessage(self, message: Unknown) -> None:
+        """A well-framed message that means nothing here: say so and go on."""
+        self.logFault(self.session.fault(message.problem))
+        if message.request is not None:
+            error = BadValue(message.problem)
+            call = Call(message.request, 0, message.command, True, Payload(None), Payload(None), False)
+            self.refused = error
+            send_failure(self, call, Failure(error))
+        else:
+            self.session.not_understood(message)
+
+    def logFault(self, fault: Fault) -> None:
+        """Write one line about a wrong message."""
+        log.warn("{peer}: {problem}", peer=self.peerName(), problem=fault.problem[:500])
+
+    def guarded(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function of the user's that must not stop what goes on here; log what it raises."""
+        try:
+            function(*args)
+        except BaseException:
+            log.failure("a callback failed")
+
+    # The end.
+
+    def notifyOnConnect(self, notifier: Callable[[], object]) -> None:
+        """Have a function called when the greeting is over; at once if it is."""
+        if self.session.state is State.OPEN:
+            self.guarded(notifier)
+        else:
+            self.connects.append(notifier)
+
+    def notifyOnDisconnect(self, notifier: Callable[[], object]) -> None:
+        """Have a function called when the connection goes; at once if it has gone."""
+        if not callable(notifier):
+            raise TypeError(f"{notifier!r} is not callable")
+        if self.disconnected:
+            self.guarded(notifier)
+        else:
+            self.disconnects.append(notifier)
+
+    def dontNotifyOnDisconnect(self, notifier: Callable[[], object]) -> None:
+        """Take back one `notifyOnDisconnect`, if it is registered."""
+        if notifier in self.disconnects:
+            self.disconnects.remove(notifier)
+
+    def closed(self, reason: Failure) -> None:
+        """The connection is gone: fail what waits, stop what observes, tell who asked; the tables become empty."""
+        if self.disconnected:
+            return
+        self.disconnected = True
+        self.session.closed()
+        waiting, _, cached = self.session.clear()
+        for waiter in waiting:
+            waiter.errback(Failure(PBConnectionLost(reason)))
+        for entry in cached:
+            self._stopped_observing(entry)
+        disconnects, self.disconnects = self.disconnects, []
+        for notifier in disconnects:
+            self.guarded(notifier)
+        self._localCleanup.clear()
+
+    def statistics(self) -> dict[str, int]:
+        """Return the size of every table of the connection."""
+        return self.session.statistics()
+
+
+def _reference_key(number: int, perspective: Any, cls: type) -> Any:
+    """Return what one reference is kept under: those received under two perspectives must stay two."""
+    return number if perspective is None and cls is RemoteReference else (number, id(perspective), cls)
+
+
+def _as_bytes(name: Any) -> Any:
+    return name.encode("utf-8") if isinstance(name, str) else name
