@@ -19,11 +19,11 @@ from twisted.python.failure import Failure
 from broker._limits import Limits
 from broker._messages.messages import Call, Unknown
 from broker._objects.cacheable import RemoteCacheObserver
-from broker._objects.reference import RemoteReference
 from broker._objects.serving import fail as send_failure
 from broker._objects.serving import serve
+from broker._objects.tables import Tables
 from broker._session.events import Answered, Event, Fault, Opened, Released
-from broker._session.exports import Export, Exports
+from broker._session.exports import Export
 from broker._session.session import DIALECTS, PROTOCOL_VERSION, Session
 from broker._session.states import State
 from broker._values.jelly import Jellier
@@ -36,11 +36,8 @@ __all__ = ["Broker"]
 
 log = Logger()
 
-#: How often a connection may meet its ceiling of references before it is closed; PB's number.
-_VIOLATIONS = 3
 
-
-class Broker:
+class Broker(Tables):
     """One connection as objects see it.
 
     :param isClient: whether this side connected (the other one listened).
@@ -59,8 +56,6 @@ class Broker:
     dialects = DIALECTS
     #: What the last `unserialize` refused; serving tells by it whose fault an exception is.
     refused: BaseException | None = None
-    serializingPerspective: Any = None
-    unserializingPerspective: Any = None
 
     def __init__(
         self,
@@ -82,7 +77,6 @@ class Broker:
         self.disconnects: list[Callable[[], object]] = []
         self.connects: list[Callable[[], object]] = []
         self._localCleanup: dict[Any, Callable[[], object]] = {}
-        self._journal: list[tuple[Exports, int]] = []
         self._turns = 0
 
     # What the transport's side provides; a connection without one keeps its bytes.
@@ -95,6 +89,11 @@ class Broker:
 
     def failConnection(self, reason: Failure) -> None:
         """Close the connection because of an error."""
+
+    @property
+    def unsafeTracebacks(self) -> bool:
+        """Whether tracebacks of this side may leave it."""
+        return bool(getattr(self.factory, "unsafeTracebacks", False))
 
     def peerName(self) -> str:
         """Return the address of the peer, for logs."""
@@ -110,158 +109,6 @@ class Broker:
             self._turns -= 1
             if not self._turns:
                 self.flush()
-
-    # Objects of ours.
-
-    @property
-    def unsafeTracebacks(self) -> bool:
-        """Whether tracebacks of this side may leave it."""
-        return bool(getattr(self.factory, "unsafeTracebacks", False))
-
-    @property
-    def localObjects(self) -> dict[Any, Export]:
-        """Our objects that the peer may call, by number or name."""
-        return self.session.exports.entries
-
-    def setNameForLocal(self, name: str | bytes, object: Any) -> None:
-        """Serve an object under a preset name; the peer gets at it with `remoteForName`."""
-        assert object is not None
-        self.session.exports.name(_as_bytes(name), object)
-
-    def localObjectForID(self, luid: Any) -> Any:
-        """Return the object of ours under a number or a name, or None."""
-        try:
-            entry = self.session.exports.entries.get(_as_bytes(luid))
-        except TypeError:
-            return None
-        return None if entry is None else entry.object
-
-    def registerReference(self, object: Any) -> int:
-        """Count one sending of an object and return its number.
-
-        :raises LimitExceeded: the peer holds too many already.
-        """
-        exports = self.session.exports
-        identity = object.processUniqueID()
-        number = exports.again(identity)
-        if number is None:
-            number = self._enter(exports, object, identity)
-        self._journal.append((exports, number))
-        return number
-
-    def _enter(self, table: Exports, object: Any, identity: Any) -> int:
-        try:
-            return table.add(object, identity, self.serializingPerspective)
-        except LimitExceeded as error:
-            if table.violations > _VIOLATIONS:
-                self.failConnection(Failure(error))
-            raise
-
-    def callTarget(self, call: Call) -> Any:
-        """Return the object that a call of the peer is for, or None."""
-        if not call.cached:
-            entry = self.session.exports.entries.get(call.target)
-            return None if entry is None else entry.object
-        caches = self.session.caches
-        if type(call.target) is not int or call.target not in caches.cores:
-            return None
-        return caches.faces.get(call.target) or caches.cores[call.target]
-
-    # Objects of theirs.
-
-    def remoteForName(self, name: str | bytes) -> RemoteReference:
-        """Return a reference to the peer's object of that name; whether there is one shows when it is called."""
-        return RemoteReference(None, self, _as_bytes(name), False)
-
-    def importedReference(self, perspective: Any, number: int, cls: type) -> Any:
-        """Return the reference already held to an object of theirs, counted once more, or None."""
-        key = _reference_key(number, perspective, cls)
-        reference = self.session.imports.get(key)
-        if reference is not None:
-            self.session.imports.count_again(key)
-        return reference
-
-    def importReference(self, reference: RemoteReference) -> None:
-        """Keep track of a new reference to an object of theirs."""
-        number = reference.luid
-        assert isinstance(number, int)
-        key = _reference_key(number, reference.perspective, reference.__class__)
-        self.session.imports.add(key, number, reference)
-
-    # Cached objects, ours and theirs.
-
-    @property
-    def remotelyCachedObjects(self) -> dict[Any, Export]:
-        """Our objects that the peer keeps copies of, by number."""
-        return self.session.caches.ours.entries
-
-    @property
-    def locallyCachedObjects(self) -> dict[int, Any]:
-        """The peer's objects that we keep copies of, by number."""
-        return self.session.caches.cores
-
-    def cachedRemotelyAs(self, instance: Any, incref: Any = 0) -> int | None:
-        """Return the number of an object of ours that the peer keeps a copy of, counted once more if asked, or None."""
-        ours = self.session.caches.ours
-        identity = instance.processUniqueID()
-        if not incref:
-            return ours.number_of(identity)
-        number = ours.again(identity)
-        if number is not None:
-            self._journal.append((ours, number))
-        return number
-
-    def cacheRemotely(self, instance: Any) -> int:
-        """Enter an object of ours that the peer is about to get a copy of; return its number.
-
-        :raises LimitExceeded: the peer holds too many already.
-        """
-        number = self._enter(self.session.caches.ours, instance, instance.processUniqueID())
-        self._journal.append((self.session.caches.ours, number))
-        return number
-
-    def remotelyCachedForLUID(self, luid: int) -> Any:
-        """Return the object of ours that the peer has a copy of.
-
-        :raises KeyError: there is none of that number.
-        """
-        return self.session.caches.ours.entries[luid].object
-
-    def cacheLocally(self, cid: int, instance: Any) -> None:
-        """Keep the state of a copy of theirs.
-
-        :raises BadValue: there is one of that number already.
-        """
-        if cid in self.session.caches.cores:
-            raise BadValue(f"cached object {cid} was sent for the first time twice")
-        self.session.caches.cores[cid] = instance
-
-    def importCache(self, number: int, face: Any) -> None:
-        """Keep track of what users hold of a copy of theirs."""
-        self.session.caches.faces.add(number, number, face)
-
-    def cachedLocallyAs(self, cid: int) -> Any:
-        """Return the state-keeping object for a copy of theirs.
-
-        :raises KeyError: there is none of that number.
-        """
-        return self.session.caches.cores[cid]
-
-    def cachedAgain(self, number: Any) -> Any:
-        """Return the copy of an object of theirs that was sent before, counted once more.
-
-        :raises BadValue: it was not.
-        """
-        caches = self.session.caches
-        if type(number) is not int or number not in caches.cores:
-            raise BadValue(f"no object is cached here under {number!r}")
-        face = caches.faces.get(number)
-        if face is not None:
-            caches.faces.count_again(number)
-            return face
-        face = caches.cores[number]._borgify()
-        caches.faces.add(number, number, face)
-        return face
 
     # Values.
 
@@ -329,7 +176,7 @@ class Broker:
 
     def _undo(self) -> None:
         """Take back the references counted for something that was not sent after all."""
-        for table, number in reversed(self._journal):
+        for table, number in reversed(self._journal or ()):
             dropped = table.release(number, 1)
             if dropped is not None:
                 self._released(Released(dropped, table is self.session.caches.ours))
@@ -485,12 +332,3 @@ class Broker:
     def statistics(self) -> dict[str, int]:
         """Return the size of every table of the connection."""
         return self.session.statistics()
-
-
-def _reference_key(number: int, perspective: Any, cls: type) -> Any:
-    """Return what one reference is kept under: those received under two perspectives must stay two."""
-    return number if perspective is None and cls is RemoteReference else (number, id(perspective), cls)
-
-
-def _as_bytes(name: Any) -> Any:
-    return name.encode("utf-8") if isinstance(name, str) else name

@@ -1,0 +1,219 @@
+"""BrokerProtocol: a `Broker` with a Twisted transport under it.
+
+Fairness. What one read brings may be thousands of calls. After `SLICE` seconds of serving them the rest is put off to
+a later turn of the reactor, and reading stops meanwhile, so that other connections get theirs.
+
+Writes. What is written while one read is served goes out as one `transport.write`, with an early one every `BATCH`
+messages so that the peer can begin. Releases of what was dropped go out behind the answers of the same turn; dropped
+at any other time, from whatever thread, they wake the reactor once.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from broker._net.flow import Flow
+from broker._objects.broker import Broker
+from broker._session.states import State
+from broker.errors import LimitExceeded, ProtocolError
+
+__all__ = ["BrokerProtocol"]
+
+log = Logger()
+
+#: Seconds of one connection's work before the others get their turn. Two of PB's slowest calls; short enough that a
+#: second client's call waits for a few of these rather than for a burst.
+SLICE: Final = 0.005
+#: Messages between early writes while one read is served.
+BATCH: Final = 25
+
+
+class BrokerProtocol(Broker, Protocol):
+    """One connection; see `Broker` for its parameters.
+
+    :ivar reactor: the reactor that drives it, taken from the factory or the transport. None where there is none, as
+        in a test: then nothing is put off.
+    """
+
+    reactor: Any = None
+    _flow: Flow | None = None
+    _waking = False
+    _working = False
+    _put_off: Any = None
+    _handshake: Any = None
+    #: Why this side closed the connection, if it did so because of an error.
+    failed: Failure | None = None
+
+    # The transport's life.
+
+    def connectionMade(self) -> None:
+        """The transport is there: greet the peer."""
+        self.reactor = getattr(self.factory, "reactor", None) or getattr(self.transport, "reactor", None)
+        nodelay = getattr(self.transport, "setTcpNoDelay", None)
+        if nodelay is not None:
+            # Without it a large message waits for the acknowledgement of its last piece.
+            nodelay(True)
+        self._flow = Flow(self.transport, self.limits.buffer, self._overflow, self.guarded)
+        if self.reactor is not None:
+            self._handshake = self.reactor.callLater(self.limits.handshake, self._too_slow)
+        self.session.connected()
+        self.flush()
+
+    def connectionReady(self) -> None:
+        """The greeting is over: tell those who wait for it, and the factory."""
+        self._stop_clock()
+        super().connectionReady()
+        if self.factory is not None:
+            self.factory.clientConnectionMade(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The transport is gone."""
+        self._stop_clock()
+        if self._put_off is not None:
+            self._put_off.cancel()
+            self._put_off = None
+        if self._flow is not None:
+            self._flow.close()
+        self.closed(reason)
+        lost = getattr(self.factory, "brokerLost", None)
+        if lost is not None:
+            lost(self, reason)
+
+    def _stop_clock(self) -> None:
+        if self._handshake is not None:
+            if self._handshake.active():
+                self._handshake.cancel()
+            self._handshake = None
+
+    def _too_slow(self) -> None:
+        self._handshake = None
+        self.failConnection(Failure(ProtocolError(f"no greeting within {self.limits.handshake} seconds")))
+
+    def _overflow(self) -> None:
+        problem = f"the peer does not read: more than {self.limits.buffer} bytes wait for it"
+        self.failConnection(Failure(LimitExceeded(problem)))
+
+    # Bytes in.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes from the transport."""
+        if self.session.state is State.CLOSED:
+            return
+        self.session.receive_data(data)
+        if self._put_off is None and not self._working:
+            self._work()
+
+    def _work(self) -> None:
+        """Handle what was received, for a slice of time at most."""
+        self._put_off = None
+        session = self.session
+        end = perf_counter() + SLICE if self.reactor is not None else 0.0
+        handled = 0
+        self._turns += 1
+        self._working = True
+        try:
+            while True:
+                event = session.next_event()
+                if event is None:
+                    break
+                self.handle(event)
+                handled += 1
+                if not handled % BATCH:
+                    self._write()
+                if end and perf_counter() > end:
+                    self._put_off_rest()
+                    break
+        except ProtocolError:
+            self.failConnection(Failure())
+        finally:
+            self._working = False
+            self._turns -= 1
+            self.flush()
+
+    def _put_off_rest(self) -> None:
+        if not self.disconnected:
+            self.transport.pauseProducing()
+            self._put_off = self.reactor.callLater(0, self._resume)
+
+    def _resume(self) -> None:
+        self._put_off = None
+        self._work()
+        if self._put_off is None and self.session.state is State.OPEN:
+            self.transport.resumeProducing()
+
+    # Bytes out.
+
+    def flush(self) -> None:
+        """Write what waits to be written, releases last."""
+        if self._turns:
+            return
+        self.session.release_dropped()
+        self._write()
+
+    def _write(self) -> None:
+        data = self.session.data_to_send()
+        if data and self._flow is not None:
+            self._flow.write(data)
+
+    def releasesWaiting(self) -> None:
+        """Something held was dropped: see that its release goes out, soon and from the right thread."""
+        if self._turns or self._waking or self.disconnected:
+            return
+        if self.reactor is None:
+            self.flush()
+            return
+        self._waking = True
+        self.reactor.callFromThread(self._woken)
+
+    def _woken(self) -> None:
+        self._waking = False
+        self.flush()
+
+    # The end.
+
+    def failConnection(self, reason: Failure) -> None:
+        """Log why the connection is closed, in one line, and close it. What was answered before is still written."""
+        if self.session.state is State.CLOSED:
+            return
+        log.error(
+            "closing the connection with {peer}: {reason}", peer=self.peerName(), reason=reason.getErrorMessage()[:1000]
+        )
+        self._write()
+        self.session.closed()
+        self.failed = reason
+        if self.transport is not None:
+            self.transport.loseConnection()
+            # A peer that does not read could keep a polite farewell waiting for ever.
+            if self._flow is not None and self._flow.paused:
+                self.transport.abortConnection()
+
+    def disconnect(self) -> Deferred[None]:
+        """Close the connection, after what was sent; return a Deferred that fires when it is gone."""
+        if self.disconnected or self.transport is None:
+            return succeed(None)
+        gone: Deferred[None] = Deferred()
+        self.notifyOnDisconnect(lambda: gone.callback(None))
+        self.transport.loseConnection()
+        return gone
+
+    def peerName(self) -> str:
+        """Return the address of the peer, for logs."""
+        return str(self.transport.getPeer()) if self.transport is not None else "the peer"
+
+    # Pagers.
+
+    @property
+    def pageProducers(self) -> list[Any]:
+        """The pagers that send to the peer at the moment."""
+        return self._flow.pagers if self._flow is not None else []
+
+    def registerPageProducer(self, pager: Any) -> None:
+        """Let a pager send its pages, see `broker._objects.pager.Pager`."""
+        if self._flow is not None and not self.disconnected:
+            self._flow.add_pager(pager)

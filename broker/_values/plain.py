@@ -1,0 +1,257 @@
+"""Plain values straight to the banana bytes of their jelly, with no s-expression in between.
+
+A value is *plain* when its form on the wire is the same whoever sends it to whom: None, bool, int, float, bytes, str,
+list, tuple, dict, set, frozenset, Decimal, and the naive classes of `datetime`, all of exactly these types. Whatever
+else is met raises `NotPlain`, and the long way (jelly, then banana) decides: it knows policy, registry and perspective.
+What is encoded here is byte for byte what the long way gives, including the references that keep shared and cyclic
+containers what they are. `broker._values.unplain` is the way back.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from struct import Struct
+from typing import Any, Final
+
+from broker._limits import PB_SIZE
+from broker._wire.banana import (
+    DIGITS,
+    INT_TOKENS,
+    digits_to_int,
+    encode,
+    header,
+    int_to_digits,
+    int_token,
+    string_token,
+)
+from broker._wire.vocabulary import TOKENS
+from broker.errors import LimitExceeded
+
+__all__ = ["MAX_DEPTH", "NotPlain", "PlainEncoder", "TEXT_HEAD"]
+
+#: Containers nested deeper than this go the long way, which counts them against `Limits.depth` without recursion.
+MAX_DEPTH: Final = 64
+#: A memo of dictionary keys holds this many, none longer than _KEY bytes, and starts anew when full: a peer fills it.
+_MEMO: Final = 2048
+_KEY: Final = 64
+#: Decimals with more digits than an integer of the wire can have go the long way.
+_DECIMAL_DIGITS: Final = 130
+#: From this many items on it pays to look whether all are integers.
+_RUN: Final = 4
+
+_FLOAT = Struct(">Bd")
+
+#: ``(unicode`` and the length of a text, for lengths of one digit.
+_TEXT: Final = [b"\x02\x80\x07\x82unicode" + bytes((length, 0x82)) for length in range(128)]
+_PAIR: Final = b"\x02\x80"
+#: ``(unicode``, before the token of its UTF-8 bytes.
+TEXT_HEAD: Final = b"\x02\x80\x07\x82unicode"
+_TRUE: Final = b"\x02\x80\x07\x82boolean\x04\x82true"
+_FALSE: Final = b"\x02\x80\x07\x82boolean\x05\x82false"
+
+
+class NotPlain(Exception):
+    """The value, or the form, is not plain; it may be right nevertheless."""
+
+
+class PlainEncoder:
+    """Encodes plain values for one connection.
+
+    :param vocabulary: send words of the vocabulary as numbers.
+    :param depth: deepest nesting of containers; above 64 it is 64.
+    :param string_limit: most bytes of a string, and most elements of a list, that the peer accepts.
+    """
+
+    __slots__ = ("_depth", "_heads", "_keys", "_limit", "_none", "_out", "_seen", "_shared", "_texts", "_vocabulary")
+
+    def __init__(self, vocabulary: bool, depth: int = MAX_DEPTH, string_limit: int = PB_SIZE) -> None:
+        self._vocabulary = vocabulary
+        self._depth = min(depth, MAX_DEPTH)
+        self._limit = string_limit
+        heads = (b"list", b"tuple", b"set", b"frozenset", b"dictionary", b"reference", b"dereference")
+        self._heads = {head: encode(head, vocabulary=vocabulary) for head in heads}
+        self._none = encode([b"None"], vocabulary=vocabulary)
+        # Texts that are words of the vocabulary are few; every other text is spelled out.
+        words = TOKENS if vocabulary else {}
+        self._texts = {word.decode(): TEXT_HEAD + token for word, token in words.items()}
+        self._keys: dict[str, bytes] = {}
+        self._out: list[bytes] = []
+        self._seen: dict[int, int] = {}
+        self._shared = 0
+
+    def encode(self, value: Any) -> bytes:
+        """Return the banana bytes of the jelly of a value.
+
+        :raises NotPlain: something in it is not plain.
+        :raises LimitExceeded: something in it is larger than the peer accepts.
+        """
+        out: list[bytes] = []
+        self._out = out
+        self._seen = {}
+        self._shared = 0
+        try:
+            self._put(value, self._depth)
+            return b"".join(out)
+        finally:
+            # Nothing of the value is kept, whatever happened.
+            self._out = []
+            self._seen = {}
+
+    def _put(self, value: Any, depth: int) -> None:
+        """Append the form of any value."""
+        kind = type(value)
+        out = self._out
+        if kind is str:
+            out.append(self._texts.get(value) or self._text(value))
+        elif kind is int:
+            out.append(INT_TOKENS.get(value) or int_token(value))
+        elif kind is dict:
+            self._put_dict(value, depth)
+        elif kind is list:
+            self._put_items(value, b"list", depth)
+        elif kind is tuple:
+            self._put_items(value, b"tuple", depth)
+        elif value is None:
+            out.append(self._none)
+        elif kind is bool:
+            out.append(_TRUE if value else _FALSE)
+        elif kind is float:
+            out.append(_FLOAT.pack(0x84, value))
+        elif kind is bytes:
+            out.append(string_token(value, self._vocabulary, self._limit))
+        elif kind is set:
+            self._put_items(value, b"set", depth)
+        elif kind is frozenset:
+            self._put_items(value, b"frozenset", depth)
+        else:
+            out.append(_rare(value))
+
+    def _text(self, value: str) -> bytes:
+        """Return the form of a text that is no word of the vocabulary."""
+        try:
+            data = value.encode()
+        except UnicodeEncodeError:
+            raise NotPlain("a text with a lone surrogate") from None
+        length = len(data)
+        if length < 128:
+            return _TEXT[length] + data
+        if length > self._limit:
+            raise LimitExceeded(f"a text of {length} bytes; the peer accepts {self._limit}")
+        return TEXT_HEAD + int_to_digits(length) + b"\x82" + data
+
+    def _open(self, value: Any, head: bytes, depth: int) -> bool:
+        """Append the header of a container, or a reference to it when it was met before; true if items follow."""
+        ident = id(value)
+        if ident in self._seen:
+            self._refer(ident)
+            return False
+        if depth <= 0:
+            raise NotPlain("containers nested deeply")
+        length = len(value) + 1
+        if length > self._limit:
+            raise LimitExceeded(f"a {type(value).__name__} of {length - 1} items; the peer accepts {self._limit - 1}")
+        out = self._out
+        self._seen[ident] = len(out)
+        out.append((INT_TOKENS.get(length) or int_token(length))[:-1] + b"\x80" + self._heads[head])
+        return True
+
+    def _refer(self, ident: int) -> None:
+        """Append a reference to a container met before.
+
+        A reference of PB is a wrapper in front of the first occurrence, so that is patched. Numbers count second
+        occurrences in the order in which they are met; a container that has its number is marked by its negative.
+        """
+        place = self._seen[ident]
+        if place >= 0:
+            self._shared += 1
+            out = self._out
+            out[place] = b"\x03\x80" + self._heads[b"reference"] + int_token(self._shared) + out[place]
+            self._seen[ident] = place = -self._shared
+        self._out.append(_PAIR + self._heads[b"dereference"] + int_token(-place))
+
+    def _put_items(self, value: Any, head: bytes, depth: int) -> None:
+        """Append the form of a list, tuple, set or frozenset."""
+        if not self._open(value, head, depth):
+            return
+        append = self._out.append
+        texts = self._texts
+        if len(value) > _RUN and set(map(type, value)) == {int}:
+            self._put_ints(value)
+            return
+        for item in value:
+            kind = type(item)
+            if kind is str:
+                append(texts.get(item) or self._text(item))
+            elif kind is int:
+                append(INT_TOKENS.get(item) or int_token(item))
+            else:
+                self._put(item, depth - 1)
+
+    def _put_ints(self, value: Any) -> None:
+        """Append the tokens of integers."""
+        try:
+            self._out.append(b"".join([INT_TOKENS[item] for item in value]))
+        except KeyError:
+            self._out.append(b"".join([INT_TOKENS.get(item) or int_token(item) for item in value]))
+
+    def _put_dict(self, value: dict[Any, Any], depth: int) -> None:
+        """Append the form of a dictionary: its head, and a bare list of two for each entry."""
+        if not self._open(value, b"dictionary", depth):
+            return
+        append = self._out.append
+        keys = self._keys
+        texts = self._texts
+        for key, item in value.items():
+            if type(key) is str:
+                append(keys.get(key) or self._key(key))
+            else:
+                append(_PAIR)
+                self._put(key, depth - 2)
+            kind = type(item)
+            if kind is str:
+                append(texts.get(item) or self._text(item))
+            elif kind is int:
+                append(INT_TOKENS.get(item) or int_token(item))
+            else:
+                self._put(item, depth - 2)
+
+    def _key(self, key: str) -> bytes:
+        """Return the opening of an entry with its key, and remember it."""
+        token = _PAIR + (self._texts.get(key) or self._text(key))
+        if len(token) <= _KEY:
+            if len(self._keys) >= _MEMO:
+                self._keys.clear()
+            self._keys[key] = token
+        return token
+
+
+def _rare(value: Any) -> bytes:
+    """Return the form of a date, time or Decimal, the plain types that are met least."""
+    kind = type(value)
+    parts: tuple[int, ...]
+    if kind is datetime and value.tzinfo is None:
+        name, parts = (
+            b"datetime",
+            (value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond),
+        )
+    elif kind is date:
+        name, parts = b"date", (value.year, value.month, value.day)
+    elif kind is time and value.tzinfo is None:
+        name, parts = b"time", (value.hour, value.minute, value.second, value.microsecond)
+    elif kind is timedelta:
+        name, parts = b"timedelta", (value.days, value.seconds, value.microseconds)
+    elif kind is Decimal:
+        return _decimal(value)
+    else:
+        raise NotPlain(f"a value of type {kind.__qualname__}")
+    return encode([name, b" ".join([b"%d" % part for part in parts])], vocabulary=False)
+
+
+def _decimal(value: Decimal) -> bytes:
+    """Return the form of a finite Decimal. The sign of zero is lost, as it is in PB."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or len(digits) > _DECIMAL_DIGITS:
+        raise NotPlain("a Decimal that is no plain number")
+    number = int("".join(map(str, digits)))
+    return encode([b"decimal", -number if sign else number, exponent], vocabulary=False)

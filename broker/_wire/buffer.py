@@ -1,0 +1,168 @@
+"""Whole expressions out of bytes that come cut anywhere.
+
+Finding where an expression ends takes no stack, only a count of the tokens still owed: one at first, one less for each
+token, n more for a list of n. `Scanner` keeps that count between chunks, so each byte is looked at once however the
+bytes are cut, and an expression is decoded once, when it is whole. Every ceiling is checked on the declared size,
+before the bytes that were declared are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from broker._limits import Limits
+from broker._wire.banana import DIGIT_RUN, FLOAT, INT, LIST, STRING, UnknownToken, decode, digits_to_int, word
+from broker._wire.vocabulary import VOCAB
+from broker.errors import BananaError, LimitExceeded
+
+__all__ = ["Decoder", "Scanner"]
+
+#: Most digits of an INT token in usual spelling: five hold 31 bits.
+_USUAL: Final = 5
+_INT_RUN = re.compile(rb"[\x00-\x7f\x81]+")
+#: Most bytes skipped in one step. A peer that mixes long tokens in makes us look at as many again for each of them.
+_STEP: Final = 4096
+_LONG = re.compile(rb"[\x00-\x7f]{6}")
+
+
+class Scanner:
+    """Finds the end of one expression in a buffer that grows, checking every ceiling but depth on the way.
+
+    position: where to go on; past the end of the buffer while the body of a string is still to come.
+    """
+
+    __slots__ = ("_limits", "_runs", "elements", "position", "remaining", "start", "vocabulary")
+
+    def __init__(self, limits: Limits, vocabulary: bool) -> None:
+        self._limits = limits
+        self._runs = limits.prefix >= _USUAL
+        self.vocabulary = vocabulary
+        self.restart(0)
+
+    def restart(self, position: int) -> None:
+        """Begin a new expression at a position of the buffer."""
+        self.start = position
+        self.position = position
+        self.remaining = 1
+        self.elements = 0
+
+    def advance(self, data: bytes | bytearray) -> bool:
+        """Scan what has come; true when the expression is whole and ends at `position`.
+
+        :raises BananaError: the data are no tokens, or pass a ceiling.
+        """
+        position = self.position
+        remaining = self.remaining
+        size = len(data)
+        while remaining > 0 and position < size:
+            number = data[position]
+            kind = data[position + 1] if number < 0x80 and position + 1 < size else 0
+            if kind == INT:
+                position += 2
+                remaining -= 1
+                if remaining > 8 and self._runs:
+                    position, remaining = _skip_ints(data, position, remaining)
+                continue
+            end = DIGIT_RUN.match(data, position).end()  # type: ignore[union-attr]
+            if end - position > self._limits.prefix:
+                raise BananaError(f"a length prefix of more than {self._limits.prefix} bytes")
+            if end == size:
+                break
+            kind = data[end]
+            remaining -= 1
+            if kind == STRING or kind == LIST or kind == VOCAB:
+                if end != position + 1:
+                    number = digits_to_int(data[position:end])
+                position = end + 1
+                if kind == STRING:
+                    if number > self._limits.string:
+                        raise BananaError(f"a byte string of {number} bytes; the limit is {self._limits.string}")
+                    position += number
+                elif kind == LIST:
+                    self.elements += number
+                    if self.elements > self._limits.elements:
+                        raise BananaError(f"{self.elements} elements; the limit is {self._limits.elements}")
+                    remaining += number
+                else:
+                    word(number, self.vocabulary)
+                self._check_size(position + remaining)
+            elif kind == FLOAT:
+                position = end + 9
+            elif kind > VOCAB:
+                raise UnknownToken(f"there is no token of type 0x{kind:02x}")
+            else:
+                position = end + 1
+        self._check_size(position)
+        self.position = position
+        self.remaining = remaining
+        return remaining == 0 and position <= size
+
+    def _check_size(self, end: int) -> None:
+        """Refuse an expression that will reach `end` at least: each element still owed takes a byte or more."""
+        if end - self.start > self._limits.message:
+            raise BananaError(f"a message of more than {self._limits.message} bytes")
+
+
+def _skip_ints(data: bytes | bytearray, position: int, remaining: int) -> tuple[int, int]:
+    """Skip a run of INT tokens of usual length in one step, but never the last token owed."""
+    # A token takes a byte at least, so this many bytes hold fewer tokens than are owed.
+    run = _INT_RUN.match(data, position, position + min(remaining - 1, _STEP))
+    if run is None:
+        return position, remaining
+    long = _LONG.search(data, position, run.end())
+    end = data.rfind(b"\x81", position, run.end() if long is None else long.start()) + 1
+    if end <= position:
+        return position, remaining
+    return end, remaining - data.count(b"\x81", position, end)
+
+
+class Decoder:
+    """Expressions out of bytes that come cut anywhere.
+
+    vocabulary: whether VOCAB tokens are understood; may be set between expressions.
+    """
+
+    __slots__ = ("_buffer", "_depth", "_scanner")
+
+    def __init__(self, limits: Limits, *, vocabulary: bool) -> None:
+        self._buffer = bytearray()
+        self._depth = limits.depth
+        self._scanner = Scanner(limits, vocabulary)
+
+    @property
+    def vocabulary(self) -> bool:
+        """Whether VOCAB tokens are understood."""
+        return self._scanner.vocabulary
+
+    @vocabulary.setter
+    def vocabulary(self, on: bool) -> None:
+        self._scanner.vocabulary = on
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they came."""
+        self._buffer += data
+
+    def next_expression(self) -> Any:
+        """Return the next whole expression, or None when more bytes are needed.
+
+        :raises BananaError: the bytes are no tokens, or pass a ceiling.
+        """
+        scanner = self._scanner
+        if not scanner.advance(self._buffer):
+            return None
+        data = bytes(self._buffer[: scanner.position])
+        try:
+            expression, _ = decode(data, vocabulary=scanner.vocabulary, depth_limit=self._depth)
+        except LimitExceeded as error:
+            raise BananaError(str(error)) from None
+        del self._buffer[: scanner.position]
+        scanner.restart(0)
+        return expression
+
+    def take_rest(self) -> bytes:
+        """Return the bytes behind the last expression and forget them."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._scanner.restart(0)
+        return rest

@@ -1,0 +1,81 @@
+"""The object served when no other is named: small, safe, and enough to see that everything works."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any, Final
+
+import twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from broker._objects.referenceable import Root
+from broker.errors import Error
+
+__all__ = ["BuiltinRoot", "LONGEST_SLEEP", "broker_version", "versions"]
+
+#: Seconds. A caller who waits holds one of the connection's calls, and no more than that.
+LONGEST_SLEEP: Final = 60.0
+
+
+class BuiltinRoot(Root):
+    """Answers simple questions; `methods` lists them.
+
+    :param clock: tells `sleep` the time; the reactor if None.
+    """
+
+    def __init__(self, clock: IReactorTime | None = None) -> None:
+        self._clock = clock
+
+    def remote_echo(self, value: Any = None) -> Any:
+        """echo(value): the value itself."""
+        return value
+
+    def remote_methods(self) -> dict[str, str]:
+        """methods(): this list."""
+        found = inspect.getmembers(type(self), inspect.isfunction)
+        served = [(name.removeprefix("remote_"), method) for name, method in found if name.startswith("remote_")]
+        return {name: inspect.getdoc(method) or "" for name, method in served if "MessageReceived" not in name}
+
+    def remote_ping(self) -> str:
+        """ping(): "pong"."""
+        return "pong"
+
+    def remote_sleep(self, seconds: float) -> Deferred[None]:
+        """sleep(seconds): nothing, but later; at most 60 seconds."""
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= LONGEST_SLEEP:
+            raise Error(f"sleep takes 0 to {LONGEST_SLEEP:g} seconds, not {seconds!r}")
+        return deferLater(self._time(), seconds)
+
+    def remote_time(self) -> str:
+        """time(): the server's clock, in UTC, as text (ISO 8601)."""
+        return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+    def remote_version(self) -> dict[str, str]:
+        """version(): the versions of broker, Twisted and Python here."""
+        return versions()
+
+    def _time(self) -> IReactorTime:
+        if self._clock is None:
+            from twisted.internet import reactor
+
+            return IReactorTime(reactor)
+        return self._clock
+
+
+def broker_version() -> str:
+    """Return the version of this package, or a word for a checkout that was never installed."""
+    try:
+        return installed_version("broker")
+    except PackageNotFoundError:
+        return "uninstalled"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is at work: broker, Twisted and Python."""
+    return {"broker": broker_version(), "python": platform.python_version(), "twisted": twisted.__version__}

@@ -1,0 +1,200 @@
+"""The options of the ``twistd`` plugin, made to be extended by the plugins of others."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from textwrap import dedent
+from typing import Any, Final, NoReturn
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IAnonymous, IUsernameHashedPassword
+from twisted.cred.strcred import AuthOptionMixin, InvalidAuthType, UnsupportedInterfaces, makeChecker
+from twisted.internet.interfaces import IReactorCore
+from twisted.python import usage
+
+from broker._cred.challenge import IUsernameMD5Password
+from broker._limits import Limits
+from broker.service.builtin import broker_version
+from broker.service.endpoints import DEFAULT_ENDPOINT, guarded, parse
+from broker.service.roots import find, servable
+
+__all__ = ["Options", "ServeOptions"]
+
+_SIZE: Final = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def _count(text: str) -> int:
+    """Read a positive whole number; k, M and G after it stand for 1024, 1024² and 1024³."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"{text!r} is no positive whole number (such as 5000 or 64M)")
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def _seconds(text: str) -> float:
+    """Read a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{text!r} is no positive number of seconds")
+    return value
+
+
+def _limit_parameters() -> list[list[Any]]:
+    """Return an option for each ceiling in `Limits`, explained by its docstring."""
+    explained = dict(re.findall(r":param (\w+): ([^.,]+)", " ".join((Limits.__doc__ or "").split())))
+    return [
+        [
+            f"max-{field.name}",
+            None,
+            None,
+            f"{explained.get(field.name, field.name).strip()} (default {field.default})",
+            _seconds if isinstance(field.default, float) else _count,
+        ]
+        for field in fields(Limits)
+    ]
+
+
+class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
+    """Where and to whom to serve: all that a plugin with a root object of its own needs.
+
+    Subclass it, add your own options, and give your root object to `makeService`.
+    """
+
+    #: Kinds of credentials that PB's login can present to a checker: an answer to a challenge, or none at all.
+    supportedInterfaces = (IUsernameHashedPassword, IUsernameMD5Password, IAnonymous)
+
+    optParameters: Sequence[Sequence[Any]] = _limit_parameters()
+
+    optFlags: Sequence[Sequence[Any]] = [
+        ["unsafe-tracebacks", None, "send callers the tracebacks of unexpected exceptions, with what they reveal"],
+    ]
+
+    examples = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+        self["credCheckers"] = []
+
+    def opt_listen(self, description: str) -> None:
+        """Endpoint to serve at, repeatable: tcp:PORT[:interface=ADDRESS], unix:/PATH[:mode=660], ssl:..., or a bare
+        port. Without an interface only this machine can connect. [default: tcp:8787:interface=127.0.0.1]"""
+        try:
+            parse(_reactor(), guarded(description)[0])
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from error
+        self["listen"].append(description)
+
+    def opt_auth(self, description: str) -> None:
+        """Who may log in, repeatable: file:PATH (lines of name:password), memory:NAME:PASSWORD, anonymous; see
+        --help-auth. Passwords must be stored plain: PB's login answers a challenge."""
+        kind, _, argument = description.partition(":")
+        if kind == "file" and not os.path.isfile(argument):
+            raise usage.UsageError(f"--auth file: there is no file {argument!r}")
+        try:
+            self.addChecker(makeChecker(description))
+        except InvalidAuthType:
+            raise usage.UsageError(f"--auth: unknown kind {kind!r}; --help-auth lists those there are") from None
+        except UnsupportedInterfaces:
+            raise usage.UsageError(
+                f"--auth {kind}: this checker cannot be used, because it wants the password itself; "
+                "PB's login only sends the answer to a challenge, which a checker of stored plain passwords can check"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - checkers are plugins, they may raise anything; it is reported
+            raise usage.UsageError(f"--auth {kind}: {' '.join(str(error).split())}") from error
+
+    def addChecker(self, checker: Any) -> None:
+        """Take a checker of credentials."""
+        if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
+            # Twisted's `memory:` checker keeps text, while names and passwords come as bytes: nobody would get in.
+            checker.users = {_as_bytes(name): _as_bytes(password) for name, password in checker.users.items()}
+        super().addChecker(checker)
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        print(f"broker {broker_version()}")
+        sys.exit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse arguments.
+
+        :raises UsageError: they are wrong. As a subcommand of ``twistd``, which would print its own long help before
+            the error, the process ends instead: with one line on standard error and exit code 1.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            if self.parent is None:
+                raise
+            raise SystemExit(f"{self.parent.subCommand}: {error} (--help shows the options)") from error
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the help text."""
+        return f"{super().getUsage(width)}{dedent(self.examples)}"
+
+    @property
+    def limits(self) -> Limits:
+        """The ceilings asked for; PB's and ours where nothing was asked for."""
+        asked = {field.name: self[f"max-{field.name}"] for field in fields(Limits)}
+        return Limits(**{name: value for name, value in asked.items() if value is not None})
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Where to listen, as asked for or by default."""
+        return list(self["listen"]) or [DEFAULT_ENDPOINT]
+
+
+class Options(ServeOptions):
+    """The options of ``twistd broker``."""
+
+    optParameters: Sequence[Sequence[Any]] = [
+        ["root", "r", None, "what to serve, as package.module:Name; without it, a small object to try things with"],
+    ]
+
+    longdesc = "Serves an object to remote callers, over Perspective Broker's protocol."
+
+    examples = """
+        Examples:
+          twistd -n broker
+              serves a small built-in object on this machine; try `broker call tcp:localhost:8787 methods`
+          twistd -n broker --root shop.server:Shop --listen tcp:8787:interface=0.0.0.0
+              makes a Shop (a broker.Root) and serves it to every machine
+          twistd -n broker --root shop.server:Shop --auth file:passwords --auth anonymous
+              gives the Shop to whoever logs in
+          twistd -n broker --root shop.server:ShopRealm --auth file:passwords
+              gives each user what the realm (twisted.cred's IRealm) returns
+          twistd -n broker --root shop.server:Customer --auth file:passwords
+              gives each user a Customer(avatarId, mind)
+          twistd -n broker --listen unix:/run/shop/broker --listen tcp:8787 --max-message 256M
+
+        The root is an object, or a class or function that makes one when called without arguments.
+        Modules are also looked for in the current directory.
+        """
+
+    def postOptions(self) -> None:
+        """Find the root object, so that a wrong name is reported like any wrong option."""
+        super().postOptions()
+        if self["root"] is None:
+            return
+        try:
+            self["served"] = servable(find(self["root"]), self["credCheckers"])
+        except ValueError as error:
+            raise usage.UsageError(f"--root: {error}") from error
+
+
+def _reactor() -> IReactorCore:
+    from twisted.internet import reactor
+
+    return IReactorCore(reactor)
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text.encode("utf-8") if isinstance(text, str) else text

@@ -1,0 +1,152 @@
+"""What to serve: from the text after ``--root`` to something a server factory takes."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import IRealm, Portal
+from zope.interface import implementer
+
+from broker.interfaces import IPBRoot, IPerspective
+
+__all__ = ["find", "servable"]
+
+_HOW = "expected package.module:Name"
+
+
+def find(name: str) -> Any:
+    """Return the object that ``package.module:Name`` names. The current directory is searched last.
+
+    :raises ValueError: there is none; the text says why, in one line.
+    """
+    module_name, colon, path = name.partition(":")
+    if not colon or not module_name or not path:
+        raise ValueError(f"{name!r} names no root object: {_HOW}")
+    found = _module(module_name)
+    for step in path.split("."):
+        try:
+            found = getattr(found, step)
+        except AttributeError:
+            raise ValueError(f"{name!r} names no root object: no {step!r} in {module_name!r}") from None
+    return found
+
+
+def _module(name: str) -> Any:
+    # Scripts such as `twistd` have their own folder on the path instead of the current one. Last, so that a file here
+    # cannot take the place of an installed module.
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        return import_module(name)
+    except Exception as error:  # noqa: BLE001 - the user's module may raise anything; all of it is reported
+        raise ValueError(f"cannot import {name!r}: {_blame(error)}") from error
+
+
+def _blame(error: Exception) -> str:
+    """Return one line about an exception raised by an import, with the place in the user's code."""
+    reason = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    if isinstance(error, SyntaxError) or len(frames) < 2:
+        return reason
+    return f"{reason} ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
+
+
+def servable(found: Any, checkers: Sequence[ICredentialsChecker] = ()) -> Any:
+    """Return what a server factory takes: a root, or a portal if there are checkers.
+
+    :param found: a root object, a realm or a portal; or a class or a function that makes one when called without
+        arguments; or, with checkers, one that makes an avatar when called with an avatar's id and a mind.
+    :param checkers: who may log in. Without any, everybody is given the root.
+    :raises ValueError: it is none of these, or it needs a login and nobody may log in; in one line.
+    """
+    if checkers and _takes(found, 2) and not _takes(found, 0):
+        return _portal(_PerUser(found), checkers)
+    made = _make(found)
+    if isinstance(made, Portal):
+        for checker in checkers:
+            made.registerChecker(checker)
+        return made
+    if IRealm.providedBy(made):
+        if not checkers:
+            raise ValueError(f"{_name(found)} is a realm: say with --auth who may log in")
+        return _portal(made, checkers)
+    if IPBRoot(made, None) is None and not (checkers and _is_avatar(made)):
+        raise ValueError(f"{_name(found)} cannot be served: it is neither a broker.Root nor a realm nor a portal")
+    return _portal(_Shared(made), checkers) if checkers else made
+
+
+def _make(found: Any) -> Any:
+    """Return the object itself, or what the class or function makes."""
+    finished = not isinstance(found, type) and (IRealm.providedBy(found) or IPBRoot(found, None) is not None)
+    if finished or not callable(found):
+        return found
+    if not _takes(found, 0):
+        wants = " (two, an avatar's id and a mind, work with --auth)" if _takes(found, 2) else ""
+        raise ValueError(f"{_name(found)} cannot be served: calling it needs arguments{wants}")
+    try:
+        return found()
+    except Exception as error:  # noqa: BLE001 - the user's code may raise anything; all of it is reported
+        raise ValueError(f"{_name(found)} cannot be served: {_blame(error)}") from error
+
+
+def _takes(found: Any, count: int) -> bool:
+    """Tell whether something can be called with so many positional arguments."""
+    try:
+        inspect.signature(found).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_avatar(made: Any) -> bool:
+    return bool(IPerspective.providedBy(made)) or hasattr(made, "perspectiveMessageReceived")
+
+
+def _name(found: Any) -> str:
+    name = getattr(found, "__qualname__", None)
+    return repr(name) if name else f"a {type(found).__name__}"
+
+
+def _portal(realm: Any, checkers: Sequence[ICredentialsChecker]) -> Portal:
+    return Portal(realm, checkers)
+
+
+def _nothing() -> None:
+    """There is nothing to do when somebody logs out."""
+
+
+@implementer(IRealm)
+class _Shared:
+    """Gives one object to everybody who logged in."""
+
+    def __init__(self, avatar: Any) -> None:
+        self._avatar = avatar
+
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, Any, Callable[[], None]]:
+        return (_asked_for(interfaces), self._avatar, _nothing)
+
+
+@implementer(IRealm)
+class _PerUser:
+    """Makes an avatar for each login; its ``logout()``, if it has one, is called when the user goes."""
+
+    def __init__(self, make: Callable[[Any, Any], Any]) -> None:
+        self._make = make
+
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, Any, Callable[[], None]]:
+        avatar = self._make(avatarId, mind)
+        return (_asked_for(interfaces), avatar, getattr(avatar, "logout", _nothing))
+
+
+def _asked_for(interfaces: tuple[Any, ...]) -> Any:
+    if IPerspective not in interfaces:
+        raise NotImplementedError("only perspectives are served here")
+    return IPerspective
