@@ -16,11 +16,8 @@ from typing import Any, Final
 
 from broker._limits import PB_SIZE
 from broker._wire.banana import (
-    DIGITS,
     INT_TOKENS,
-    digits_to_int,
     encode,
-    header,
     int_to_digits,
     int_token,
     string_token,

@@ -64,7 +64,6 @@ class PlainDecoder:
         :raises NotPlain: the form needs the long way, or is no right form; the long way tells.
         :raises Incomplete: the data end before the form does.
         """
-        self._shared = None
         try:
             return self._value(data, position, self._depth)
         except IndexError:
@@ -72,6 +71,8 @@ class PlainDecoder:
         except (TypeError, ValueError, ArithmeticError) as error:
             # Unhashable keys, broken UTF-8, dates and decimals that do not exist.
             raise NotPlain(str(error)) from None
+        finally:
+            self._shared = None
 
     def _value(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read any form."""
@@ -130,7 +131,7 @@ class PlainDecoder:
             items, position = self._items(data, position, count, depth - 1)
             return frozenset(items), position
         if head == b"reference" and count == 2:
-            return self._reference(data, position, depth)
+            return self._reference(data, position, depth - 1)
         if head == b"dereference" and count == 1:
             ident, position = self._value(data, position, 0)
             if type(ident) is not int or self._shared is None or ident not in self._shared:
@@ -141,6 +142,8 @@ class PlainDecoder:
 
     def _reference(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read a container that is referred to later."""
+        if depth < 0:
+            raise NotPlain("containers nested deeply")
         ident, position = self._value(data, position, 0)
         value, position = self._value(data, position, depth)
         if self._shared is None:

@@ -1,0 +1,332 @@
+"""The dialects ``pb`` and ``none`` of Perspective Broker.
+
+A message is one banana list: a command word and its fields. Where the buffer holds a whole message of usual form it is
+read in one pass, plain payloads straight to values. Everything else goes the long way: the end of the message is found
+by counting, then the spans of its fields, and a payload is kept as its bytes. The long way decides what is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker._limits import PB_PREFIX, PB_SIZE, Limits
+from broker._messages.dialect import Swizzler
+from broker._messages.messages import (
+    Answer,
+    CacheReleased,
+    Call,
+    Failed,
+    Message,
+    NotUnderstood,
+    Release,
+    ReleaseCache,
+    Unknown,
+    Version,
+)
+from broker._values.payload import PENDING, Payload
+from broker._values.plain import NotPlain, PlainEncoder
+from broker._values.unplain import Incomplete, PlainDecoder
+from broker._wire import banana
+from broker._wire.banana import STRING, header, int_token, string_token
+from broker._wire.buffer import Scanner
+from broker._wire.vocabulary import VOCAB
+from broker.errors import LimitExceeded, ProtocolError
+
+__all__ = ["PBDialect"]
+
+#: The fields of each command behind the word: i integer, t integer or name, s byte string, p payload.
+_FIELDS: dict[bytes, str] = {
+    b"message": "itsipp",
+    b"cachemessage": "iisipp",
+    b"answer": "ip",
+    b"error": "ip",
+    b"decref": "i",
+    b"decache": "i",
+    b"uncache": "i",
+    b"version": "i",
+    b"didNotUnderstand": "s",
+}
+_KINDS = {"i": "an integer", "t": "an integer or a byte string", "s": "a byte string"}
+
+
+class PBDialect:
+    """Perspective Broker's wire, for one connection.
+
+    :param limits: the ceilings for what is received.
+    :param vocabulary: words of the vocabulary go as numbers: on for ``pb``, off for ``none``.
+    :param name: the dialect's name; by default the one that fits `vocabulary`.
+    :param send_string: most bytes of a byte string, and most elements of a list, that the peer accepts.
+
+    plain: decode plain payloads while reading. The session clears it when the policy forbids a plain type.
+    """
+
+    __slots__ = (
+        "_data",
+        "_decoder",
+        "_easy",
+        "_encoder",
+        "_heads",
+        "_limits",
+        "_more",
+        "_no_args",
+        "_no_kwargs",
+        "_position",
+        "_scanner",
+        "_send_string",
+        "_skipper",
+        "name",
+        "plain",
+        "vocabulary",
+    )
+
+    def __init__(
+        self, limits: Limits, *, vocabulary: bool = True, name: bytes | None = None, send_string: int = PB_SIZE
+    ) -> None:
+        self.name = name if name is not None else (b"pb" if vocabulary else b"none")
+        self.vocabulary = vocabulary
+        self.plain = True
+        self._limits = limits
+        self._send_string = send_string
+        # Whole messages of no more bytes than this pass no ceiling, so they need no counting.
+        self._easy = min(limits.message, limits.string, limits.elements)
+        if limits.prefix < PB_PREFIX:
+            self._easy = 0
+        # Bytes are read from _data at _position. What comes before that is used up waits in _more, and so does a
+        # message that is not whole, which _scanner then measures.
+        self._data = b""
+        self._position = 0
+        self._more = bytearray()
+        self._scanner = Scanner(limits, vocabulary)
+        self._skipper = Scanner(limits, vocabulary)
+        self._encoder = PlainEncoder(vocabulary, limits.depth, send_string)
+        self._decoder = PlainDecoder(vocabulary, limits.depth)
+        self._heads = {
+            command: bytes((len(kinds) + 1, banana.LIST)) + string_token(command, vocabulary)
+            for command, kinds in _FIELDS.items()
+        }
+        self._no_args = banana.encode([b"tuple"], vocabulary=vocabulary)
+        self._no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
+
+    # Receiving
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they came, split anywhere."""
+        if self._more or self._position < len(self._data):
+            self._more += data
+        else:
+            self._data = data
+            self._position = 0
+
+    def next_message(self) -> Message | None:
+        """Return the next whole message, or None when more bytes are needed.
+
+        :raises ProtocolError: the bytes are no messages, or pass a ceiling; the connection is over.
+        """
+        size = len(self._data) - self._position
+        if size:
+            if size <= self._easy:
+                try:
+                    message = self._read()
+                except (IndexError, Incomplete):
+                    return self._wait()
+                if message is not None:
+                    return message
+            skipper = self._skipper
+            skipper.restart(self._position)
+            return self._parse(skipper.position) if skipper.advance(self._data) else self._wait()
+        scanner = self._scanner
+        if not self._more or not scanner.advance(self._more):
+            return None
+        self._data = bytes(self._more)
+        self._position = 0
+        self._more.clear()
+        end = scanner.position
+        scanner.restart(0)
+        return self._read() or self._parse(end)
+
+    def _wait(self) -> Message | None:
+        """Move the beginning of a message to where the rest of it will come."""
+        self._more[:0] = self._data[self._position :]
+        self._data = b""
+        self._position = 0
+        self._scanner.restart(0)
+        return self.next_message()
+
+    def _read(self) -> Message | None:
+        """Read a message of usual form, or return None.
+
+        :raises IndexError: the data end before the message does; so does `Incomplete`.
+        """
+        return None
+
+    def _parse(self, end: int) -> Message:
+        """Read a message that is whole and ends at `end`, whatever it is."""
+        data = self._data
+        start = self._position
+        self._position = end
+        skipper = self._skipper
+        count, token, position = header(data, start)
+        if token != banana.LIST:
+            raise ProtocolError("what came is no message: no list")
+        if not count:
+            raise ProtocolError("what came is no message: an empty list")
+        token = header(data, position)[1]
+        if token != STRING and token != VOCAB:
+            raise ProtocolError("what came is no message: its command is no byte string")
+        command, position = banana.decode(data, position, vocabulary=self.vocabulary)
+        kinds = _FIELDS.get(command)
+        if kinds is None:
+            return self._unknown(command, start, "the command is not known")
+        if len(kinds) != count - 1:
+            return self._unknown(command, start, f"{count - 1} fields instead of {len(kinds)}")
+        fields: list[Any] = []
+        for kind in kinds:
+            skipper.restart(position)
+            skipper.advance(data)
+            if kind == "p":
+                fields.append(self._payload(position, skipper.position))
+            elif self._fits(kind, position):
+                fields.append(banana.decode(data, position, vocabulary=self.vocabulary)[0])
+            else:
+                return self._unknown(command, start, f"field {len(fields) + 1} is not {_KINDS[kind]}")
+            position = skipper.position
+        return _message(command, fields)
+
+    def _fits(self, kind: str, position: int) -> bool:
+        """Tell whether a field is of the kind that belongs there."""
+        token = header(self._data, position)[1]
+        if token == STRING or token == VOCAB:
+            return kind != "i"
+        return kind != "s" and token != banana.LIST and token != banana.FLOAT
+
+    def _payload(self, start: int, end: int) -> Payload:
+        """Decode a payload if it is plain, or keep its bytes."""
+        if self.plain:
+            try:
+                return Payload(self._decoder.decode(self._data, start)[0])
+            except NotPlain:
+                pass
+        return Payload(PENDING, self._data[start:end])
+
+    def _unknown(self, command: bytes, start: int, problem: str) -> Unknown:
+        """Make the message that stands for one that was not understood."""
+        try:
+            expression, _ = banana.decode(self._data, start, vocabulary=self.vocabulary, depth_limit=self._limits.depth)
+        except LimitExceeded as error:
+            return Unknown(command, [], f"{problem}; {error}", None)
+        fields = expression[1:]
+        request: int | None = None
+        if (command == b"message" or command == b"cachemessage") and len(fields) > 3 and fields[3]:
+            request = fields[0] if isinstance(fields[0], int) else None
+        return Unknown(command, fields, problem, request)
+
+    # Sending
+
+    def encode(self, message: Message) -> bytes:
+        """Return the bytes of one message; its payloads must be encoded ones.
+
+        :raises LimitExceeded: the message has a part that the peer would not accept.
+        :raises ValueError: the message is one that is only received, or a payload is not encoded.
+        """
+        heads = self._heads
+        if isinstance(message, Call):
+            return self._encode_call(message)
+        if isinstance(message, Answer):
+            return heads[b"answer"] + int_token(message.request) + _data(message.payload)
+        if isinstance(message, Failed):
+            return heads[b"error"] + int_token(message.request) + _data(message.payload)
+        if isinstance(message, Release):
+            return (heads[b"decref"] + int_token(message.target)) * message.count
+        if isinstance(message, ReleaseCache):
+            return (heads[b"decache"] + int_token(message.target)) * message.count
+        if isinstance(message, CacheReleased):
+            return heads[b"uncache"] + int_token(message.target)
+        if isinstance(message, Version):
+            return heads[b"version"] + int_token(message.number)
+        if isinstance(message, NotUnderstood):
+            return heads[b"didNotUnderstand"] + self._string(message.command)
+        raise ValueError("an Unknown message is only received")
+
+    def _encode_call(self, call: Call) -> bytes:
+        target = call.target
+        return b"".join(
+            (
+                self._heads[b"cachemessage" if call.cached else b"message"],
+                int_token(call.request),
+                int_token(target) if isinstance(target, int) else self._string(target),
+                self._string(call.method),
+                b"\x01\x81" if call.wants_answer else b"\x00\x81",
+                _data(call.args),
+                _data(call.kwargs),
+            )
+        )
+
+    def _string(self, string: bytes) -> bytes:
+        return string_token(string, self.vocabulary, self._send_string)
+
+    # Payloads
+
+    def lower(self, value: Any, swizzler: Swizzler) -> Payload:
+        """Encode one value.
+
+        :raises InsecureJelly: something in it is not on the whitelist.
+        :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
+        """
+        if swizzler.plain:
+            try:
+                return Payload(PENDING, self._encoder.encode(value))
+            except NotPlain:
+                pass
+        try:
+            expression = swizzler.jelly(value)
+        except RecursionError:
+            raise LimitExceeded("a value nested too deeply to be sent") from None
+        data = banana.encode(
+            expression,
+            vocabulary=self.vocabulary,
+            string_limit=self._send_string,
+            depth_limit=self._limits.depth,
+        )
+        return Payload(PENDING, data)
+
+    def lift(self, payload: Payload, swizzler: Swizzler) -> Any:
+        """Decode one value.
+
+        :raises InsecureJelly: something in it is not on the whitelist, or is malformed.
+        :raises LimitExceeded: it is nested too deeply.
+        """
+        data = payload.data
+        if data is None:
+            return payload.value
+        expression, _ = banana.decode(data, vocabulary=self.vocabulary, depth_limit=self._limits.depth)
+        try:
+            return swizzler.unjelly(expression)
+        except RecursionError:
+            raise LimitExceeded("a value nested too deeply to be read") from None
+
+
+def _data(payload: Payload) -> bytes:
+    """Return the bytes of a payload to be sent."""
+    if payload.data is None:
+        raise ValueError("the payload of a message to be sent must be encoded")
+    return payload.data
+
+
+def _message(command: bytes, fields: list[Any]) -> Message:
+    """Make a message of a known command with the right fields."""
+    if command == b"message" or command == b"cachemessage":
+        request, target, method, wants_answer, args, kwargs = fields
+        return Call(request, target, method, wants_answer != 0, args, kwargs, command == b"cachemessage")
+    if command == b"answer":
+        return Answer(fields[0], fields[1])
+    if command == b"error":
+        return Failed(fields[0], fields[1])
+    if command == b"decref":
+        return Release(fields[0], 1)
+    if command == b"decache":
+        return ReleaseCache(fields[0], 1)
+    if command == b"uncache":
+        return CacheReleased(fields[0])
+    if command == b"version":
+        return Version(fields[0])
+    return NotUnderstood(fields[0])
