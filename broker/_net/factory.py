@@ -10,11 +10,14 @@ from twisted.internet.protocol import ClientFactory as _ClientFactory
 from twisted.internet.protocol import ServerFactory as _ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from broker._cred import portal as _portal  # noqa: F401  registers the adapter that makes a Portal a root
 from broker._cred.login import login
 from broker._limits import Limits
 from broker._net.protocol import BrokerProtocol
 from broker._objects.reference import RemoteReference
+from broker._objects.referenceable import Referenceable
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.errors import PBConnectionLost
 from broker.interfaces import IPBRoot
@@ -141,6 +144,35 @@ class ClientFactory(_Connections, _ClientFactory):  # type: ignore[misc,type-arg
         if self._broker is not None:
             self._broker.transport.loseConnection()
 
+    def abort(self, connection: Any) -> None:
+        """Give up a connection, greeted or not, that `buildProtocol` made."""
+        if not connection.disconnected and connection.transport is not None:
+            connection.transport.loseConnection()
+
+
+@implementer(IPBRoot)
+class _FixedRoot:
+    """Any Referenceable as the root object of every connection."""
+
+    def __init__(self, root: Referenceable) -> None:
+        self.root = root
+
+    def rootObject(self, broker: Any) -> Any:
+        return self.root
+
+
+def _as_root(root: Any) -> Any:
+    """Return what provides the root objects.
+
+    :raises TypeError: nothing can be made of it.
+    """
+    adapted = IPBRoot(root, None)
+    if adapted is not None:
+        return adapted
+    if isinstance(root, Referenceable):
+        return _FixedRoot(root)
+    raise TypeError(f"cannot serve {root!r}: it is no Root, no Referenceable, no Portal and does not adapt to IPBRoot")
+
 
 class ServerFactory(_Connections, _ServerFactory):  # type: ignore[misc,type-arg]
     """Makes the listening side's connections and serves a root object on each.
@@ -154,7 +186,7 @@ class ServerFactory(_Connections, _ServerFactory):  # type: ignore[misc,type-arg
         self, root: Any, unsafeTracebacks: Any = False, security: Any = globalSecurity, **options: Any
     ) -> None:
         super().__init__(unsafeTracebacks, security, **options)
-        self.root = IPBRoot(root)
+        self.root = _as_root(root)
         #: Connections that have been greeted, and those that have not yet.
         self.connections: set[Any] = set()
         self._unanswered: set[Any] = set()
@@ -170,12 +202,12 @@ class ServerFactory(_Connections, _ServerFactory):  # type: ignore[misc,type-arg
         return connection
 
     def clientConnectionMade(self, protocol: Any) -> None:
-        """A connection has been greeted."""
-        self._admit(protocol)
+        """A connection has been greeted; override this to hear of it."""
 
-    def _admit(self, protocol: Any) -> None:
-        self._unanswered.discard(protocol)
-        self.connections.add(protocol)
+    def brokerOpened(self, broker: Any) -> None:
+        """A connection of ours has been greeted."""
+        self._unanswered.discard(broker)
+        self.connections.add(broker)
 
     def brokerLost(self, broker: Any, reason: Failure) -> None:
         """A connection of ours is gone."""

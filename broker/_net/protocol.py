@@ -68,6 +68,9 @@ class BrokerProtocol(Broker, Protocol):
     def connectionReady(self) -> None:
         """The greeting is over: tell those who wait for it, and the factory."""
         self._stop_clock()
+        opened = getattr(self.factory, "brokerOpened", None)
+        if opened is not None:
+            opened(self)
         super().connectionReady()
         if self.factory is not None:
             self.factory.clientConnectionMade(self)

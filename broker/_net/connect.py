@@ -1,0 +1,123 @@
+"""`connect` and `serve`: a reference from an endpoint, a root object on one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
+
+from broker._limits import Limits
+from broker._net.factory import ClientFactory, ServerFactory
+from broker._objects.reference import RemoteReference
+from broker._values.registry import Registry, globalRegistry, globalSecurity
+
+__all__ = ["connect", "loopback", "serve"]
+
+
+def _reactor(reactor: Any) -> Any:
+    """Return the reactor given, or the one that runs. Only asking for it here keeps the choice with the program."""
+    if reactor is not None:
+        return reactor
+    from twisted.internet import reactor as running
+
+    return running
+
+
+def loopback(description: str) -> str:
+    """Return a server endpoint string that listens on this machine only, unless it names an interface itself.
+
+    :param description: for example ``tcp:8787``, which becomes ``tcp:8787:interface=127.0.0.1``.
+    """
+    if description.startswith(("tcp:", "ssl:", "tls:")) and not re.search(r"(?<!\\):interface=", description):
+        return description + ":interface=127.0.0.1"
+    if description.startswith("tcp6:") and not re.search(r"(?<!\\):interface=", description):
+        return description + r":interface=\:\:1"
+    return description
+
+
+def connect(
+    endpoint: str | IStreamClientEndpoint,
+    *,
+    credentials: Any = None,
+    mind: Any = None,
+    timeout: float | None = 30.0,
+    security: Any = globalSecurity,
+    registry: Registry = globalRegistry,
+    limits: Limits | None = None,
+    unsafeTracebacks: bool = False,
+    reactor: Any = None,
+) -> Deferred[RemoteReference]:
+    """Connect to a server and get its root object, or log in and get an avatar.
+
+    :param endpoint: where the server is, as an endpoint string (``tcp:host:8787``, ``unix:/path``, ``tls:host:8787``)
+        or an endpoint.
+    :param credentials: for a login, see `ClientFactory.login`; without them the root object is asked for.
+    :param mind: with credentials: what the server may reach us by.
+    :param timeout: seconds for connecting and logging in; None for no bound.
+    :param security: the taster; which types may cross.
+    :param registry: which classes stand for which names.
+    :param limits: ceilings for what the server can make grow.
+    :param unsafeTracebacks: whether tracebacks of our methods may be sent to the server.
+    :param reactor: the reactor to use; by default the one that runs.
+    :returns: a Deferred, also awaitable, of a reference. It fails with what the endpoint fails with, with
+        `PBConnectionLost` when the other end is no such server, with what the login fails with, and with
+        `twisted.internet.defer.TimeoutError`. ``reference.broker.disconnect()`` closes the connection.
+    :raises ValueError: the endpoint string is none.
+    """
+    reactor = _reactor(reactor)
+    where = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    factory = ClientFactory(unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
+
+    async def connecting() -> RemoteReference:
+        connection = await where.connect(factory)
+        if connection is None:
+            raise ConnectionError("the endpoint made no connection")
+        try:
+            if credentials is None:
+                return await factory.getRootObject()
+            return await factory.login(credentials, mind)
+        except BaseException:
+            factory.abort(connection)
+            raise
+
+    result = ensureDeferred(connecting())
+    if timeout is not None:
+        result.addTimeout(timeout, reactor)
+    return result
+
+
+def serve(
+    endpoint: str | IStreamServerEndpoint,
+    root: Any,
+    *,
+    security: Any = globalSecurity,
+    registry: Registry = globalRegistry,
+    limits: Limits | None = None,
+    unsafeTracebacks: bool = False,
+    reactor: Any = None,
+) -> Deferred[IListeningPort]:
+    """Serve a root object.
+
+    :param endpoint: where to listen, as an endpoint string (``tcp:8787``, ``unix:/path``, ``ssl:8787:...``) or an
+        endpoint. A string that names no interface listens on this machine only; to serve others say
+        ``tcp:8787:interface=0.0.0.0``.
+    :param root: a `Root` or any Referenceable, a `twisted.cred.portal.Portal` for a login, or anything else that
+        adapts to `IPBRoot`.
+    :param security: the taster; which types may cross.
+    :param registry: which classes stand for which names.
+    :param limits: ceilings for what a client can make grow.
+    :param unsafeTracebacks: whether tracebacks of our methods may be sent to clients.
+    :param reactor: the reactor to use; by default the one that runs.
+    :returns: a Deferred, also awaitable, of the listening port; ``port.getHost()`` is its address and
+        ``port.stopListening()`` ends it. It fails with what the endpoint fails with.
+    :raises ValueError: the endpoint string is none.
+    :raises TypeError: the root cannot be served.
+    """
+    reactor = _reactor(reactor)
+    where = serverFromString(reactor, loopback(endpoint)) if isinstance(endpoint, str) else endpoint
+    return where.listen(
+        ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
+    )
