@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Set up a virtual environment in .venv and run the demo, the tests, the docs or the benchmarks in it.
+
+Needs nothing but Python 3.10 or later; `uv` makes it faster if it is there. Nothing outside the checkout is touched.
+"""
+
+# This file must still be readable by older Pythons, so that they can say what is missing.
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 - see above
+    sys.exit("dev.py needs Python 3.10 or later; this is Python {}.{}.".format(*sys.version_info))
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+SUFFIX = ".exe" if os.name == "nt" else ""
+PYTHON = BIN / ("python" + SUFFIX)
+STAMP = VENV / "dev-stamp.json"
+#: The oldest pip that installs into another environment (`pip --python`).
+PIP_WITH_PYTHON = (22, 3)
+
+EPILOG = """\
+examples:
+  python3 dev.py demo               see a call between two processes
+  python3 dev.py demo --serve       the same, and keep the server until Ctrl-C
+  python3 dev.py test               everything that must hold: lint, layers, types, tests
+  python3 dev.py test tests/wire -k prefix -x
+                                    only pytest, with these arguments
+  python3 dev.py bench --help       what the benchmarks can measure
+"""
+
+
+class Failed(Exception):
+    """A step did not work; the text is for the user."""
+
+
+# ------------------------------------------------------------------------------------------------------------- progress
+
+
+def say(text: str = "") -> None:
+    """Print a line at once, so that it keeps its place among the output of other processes."""
+    print(text, flush=True)
+
+
+def quiet_step(title: str, command: list[str]) -> None:
+    """Run a command silently, showing how long it takes; its output is shown if it fails."""
+    started = time.monotonic()
+    live = sys.stdout.isatty()
+    if not live:
+        say("  " + title + " ...")
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            while True:
+                if live:
+                    print(f"\r  {title} ... {time.monotonic() - started:3.0f} s", end="", flush=True)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=1)
+                    break
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if live:
+            say()
+        if process.returncode != 0:
+            output.seek(0)
+            say(output.read().decode(errors="replace"))
+            raise Failed(f"{title} failed: {' '.join(command)} exited with {process.returncode}")
+
+
+def run(*command: str) -> int:
+    """Run a command in the checkout, its output going straight to the terminal.
+
+    :returns: its exit code.
+    """
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+# ---------------------------------------------------------------------------------------------------------- environment
+
+
+def stamp_key() -> str:
+    """Say what the environment was made from; another key means: install again."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in ("pyproject.toml", "setup.py"):
+        path = ROOT / name
+        digest.update(path.read_bytes() if path.exists() else b"-")
+    return digest.hexdigest()
+
+
+def read_stamp() -> dict:
+    """Read what an earlier run left in the environment; empty if there is none."""
+    try:
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def outer_pip() -> bool:
+    """Say whether the running Python has a pip that can install into another environment."""
+    found = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, text=True)
+    version = re.match(r"pip (\d+)\.(\d+)", found.stdout)
+    return version is not None and tuple(map(int, version.groups())) >= PIP_WITH_PYTHON
+
+
+def has_module(name: str) -> bool:
+    """Say whether the running Python can import a module of the standard library that a distributor may leave out."""
+    return subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True).returncode == 0
+
+
+def remove_old(stamp: dict) -> None:
+    """Remove an environment that another Python made or that is broken; refuse one that is not ours."""
+    if not VENV.exists() or (stamp.get("python") == sys.version and PYTHON.exists()):
+        return
+    if not stamp and (VENV / "pyvenv.cfg").exists() and PYTHON.exists():
+        raise Failed(f"{VENV} exists and was not made by dev.py; move it away and run this again.")
+    shutil.rmtree(VENV)
+
+
+def choose_tools() -> tuple[list[str], list[str]]:
+    """Choose the fastest way to make an environment and to install into it.
+
+    :returns: the command that makes it, and the beginning of the command that installs.
+    """
+    uv = shutil.which("uv")
+    if uv:
+        return [uv, "venv", "--python", sys.executable, str(VENV)], [uv, "pip", "install", "--python", str(PYTHON)]
+    if not has_module("venv"):
+        raise Failed("this Python has no venv module; on Debian or Ubuntu: apt install python3-venv")
+    if outer_pip():
+        # Copying pip into the environment takes longer than everything else.
+        make = [sys.executable, "-m", "venv", "--without-pip", str(VENV)]
+        return make, [sys.executable, "-m", "pip", "--python", str(PYTHON), "install"]
+    if not has_module("ensurepip"):
+        raise Failed("this Python has neither pip nor ensurepip; on Debian or Ubuntu: apt install python3-venv")
+    return [sys.executable, "-m", "venv", str(VENV)], [str(PYTHON), "-m", "pip", "install"]
+
+
+def ensure_environment(*extras: str) -> None:
+    """Make sure that .venv holds this checkout, editable, and the named extras of pyproject.toml."""
+    stamp = read_stamp()
+    key = stamp_key()
+    have = set(stamp.get("extras", [])) if stamp.get("key") == key else set()
+    if stamp.get("key") == key and PYTHON.exists() and have.issuperset(extras):
+        return
+    say("Setting up (once):")
+    remove_old(stamp)
+    make, install = choose_tools()
+    if not PYTHON.exists():
+        quiet_step("making .venv", make)
+        # From here on a broken environment is known to be ours.
+        STAMP.write_text(json.dumps({"python": sys.version}))
+    wanted = sorted(have | set(extras) | set(stamp.get("extras", [])))
+    target = "." + (f"[{','.join(wanted)}]" if wanted else "")
+    quiet_step(f"installing {target} with its dependencies", [*install, "--editable", target])
+    STAMP.write_text(json.dumps({"key": key, "python": sys.version, "extras": wanted}))
+    say()
+
+
+# ---------------------------------------------------------------------------------------------------------------- tests
+
+
+class Tally:
+    """Counts what passed, failed and was skipped over all steps."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = self.skipped = 0
+        self.broken: list[str] = []
+
+    def add(self, name: str, passed: int, failed: int, skipped: int = 0) -> None:
+        """Add the outcome of one step."""
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        if failed:
+            self.broken.append(name)
+
+
+CHECKS = {
+    "lint": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
+    "layers": ["-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-logo"],
+    "types": ["-m", "mypy"],
+}
+
+
+def run_checks(tally: Tally) -> None:
+    """Run everything that reads the code without running it; each check counts as one test."""
+    for name, arguments in CHECKS.items():
+        started = time.monotonic()
+        say(f"== {name}: {' '.join(arguments[1:3])}")
+        failed = run(str(PYTHON), *arguments) != 0
+        tally.add(name, not failed, failed)
+        say(f"== {name}: {'FAILED' if failed else 'ok'} in {time.monotonic() - started:.1f} s\n")
+
+
+def run_pytest(tally: Tally, arguments: list[str]) -> None:
+    """Run pytest and count what it reports."""
+    say("== tests: pytest " + " ".join(arguments))
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        code = run(str(PYTHON), "-m", "pytest", f"--junitxml={report}", *arguments)
+        total = failed = skipped = 0
+        if report.exists():
+            for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+                total += int(suite.get("tests", 0))
+                failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+                skipped += int(suite.get("skipped", 0))
+    # A run that ends badly without a failed test (nothing collected, interrupted) has failed all the same.
+    tally.add("pytest", max(total - failed - skipped, 0), failed or int(code != 0), skipped)
+    say()
+
+
+def run_trial(tally: Tally) -> None:
+    """Run tests/trial, if it is there, in a process of its own and count what it reports."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "trial").glob("test_*.py"))
+    if not files:
+        return
+    say("== tests: trial " + " ".join(files))
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = os.path.join(folder, "trial")
+        command = [str(PYTHON), "-m", "twisted.trial", "--temp-directory", temporary, *files]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace")
+        assert process.stdout is not None
+        last = ""
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            last = line if line.startswith(("PASSED", "FAILED")) else last
+        code = process.wait()
+    counts = {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", last)}
+    failed = sum(counts.get(name, 0) for name in ("failures", "errors", "unexpectedSuccesses"))
+    passed = counts.get("successes", 0)
+    tally.add("trial", passed, failed or int(code != 0 or not passed), counts.get("skips", 0))
+    say()
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Run all checks and tests; with arguments, only pytest."""
+    ensure_environment("test")
+    started = time.monotonic()
+    tally = Tally()
+    if not arguments.rest:
+        run_checks(tally)
+    run_pytest(tally, arguments.rest)
+    if not arguments.rest:
+        run_trial(tally)
+    say(f"{time.monotonic() - started:.0f} s in all. " + (f"FAILED: {', '.join(tally.broken)}" if tally.broken else ""))
+    say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return int(tally.failed > 0)
+
+
+# ------------------------------------------------------------------------------------------- demo, docs, bench and soak
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Start a server, call it from another process, show what happens."""
+    ensure_environment()
+    return run(str(PYTHON), os.path.join("examples", "demo.py"), *(["--serve"] if arguments.serve else []))
+
+
+def docs(arguments: argparse.Namespace) -> int:
+    """Build the documentation into docs/_build/html; a warning is an error."""
+    ensure_environment("docs")
+    code = run(str(PYTHON), "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    if code == 0:
+        say(f"Open {ROOT / 'docs' / '_build' / 'html' / 'index.html'}")
+    return code
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Run the benchmarks."""
+    ensure_environment("test")
+    return run(str(PYTHON), "-m", "tests.benchmarks", *arguments.rest)
+
+
+def soak(arguments: argparse.Namespace) -> int:
+    """Run the long test: many connections, calls and references, watched for leaks."""
+    ensure_environment("test")
+    return run(str(PYTHON), "-m", "tests.soak", *arguments.rest)
+
+
+# ----------------------------------------------------------------------------------------------------------------- main
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the commands."""
+    top = argparse.ArgumentParser(
+        prog="dev.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for function, takes in ((demo, None), (test, "pytest"), (docs, None), (bench, "benchmarks"), (soak, "soak")):
+        text = str(function.__doc__)
+        # What is handed on has its own --help, except that of pytest, which says nothing about us.
+        own_help = function in (demo, test, docs)
+        command = commands.add_parser(function.__name__, help=text, description=text, add_help=own_help, epilog=EPILOG)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.set_defaults(run=function, takes=takes)
+        if function is demo:
+            command.add_argument("--serve", action="store_true", help="keep the server until Ctrl-C")
+    return top
+
+
+def main() -> int:
+    """Run the command named on the command line."""
+    arguments, rest = parser().parse_known_args()
+    if rest and not arguments.takes:
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    try:
+        return int(arguments.run(arguments))
+    except Failed as problem:
+        say(f"dev.py: {problem}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
