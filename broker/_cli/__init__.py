@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: ``broker call``, ``broker ping``, ``broker serve``."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any, Final
 
-import twisted
+from twisted.copyright import version as twisted_version
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -40,7 +40,7 @@ class BuiltinRoot(Root):
         """methods(): this list."""
         found = inspect.getmembers(type(self), inspect.isfunction)
         served = [(name.removeprefix("remote_"), method) for name, method in found if name.startswith("remote_")]
-        return {name: inspect.getdoc(method) or "" for name, method in served if "MessageReceived" not in name}
+        return {name: inspect.getdoc(method) or "" for name, method in served}
 
     def remote_ping(self) -> str:
         """ping(): "pong"."""
@@ -78,4 +78,4 @@ def broker_version() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of what is at work: broker, Twisted and Python."""
-    return {"broker": broker_version(), "python": platform.python_version(), "twisted": twisted.__version__}
+    return {"broker": broker_version(), "python": platform.python_version(), "twisted": twisted_version}

@@ -56,7 +56,7 @@ def parse(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
 
     try:
         return serverFromString(reactor, description)
-    except Exception as error:  # noqa: BLE001 - parsers are plugins, they may raise anything; all of it is reported
+    except Exception as error:  # parsers are plugins, they may raise anything; all of it is reported
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"cannot listen at {description!r}: {reason}") from error
 

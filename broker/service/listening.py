@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from broker._limits import Limits
 from broker._net.factory import ServerFactory
+from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.service.endpoints import DEFAULT_ENDPOINT, describe, guarded, parse
 
 __all__ = ["BrokerService"]
@@ -25,8 +26,8 @@ class BrokerService(MultiService):
     :param endpoints: where to listen, as Twisted's endpoint strings or as endpoints. A string that names no interface
         is bound to the loopback interface, and a Unix socket that names no mode gets 600.
     :param limits: the ceilings of each connection.
-    :param security: what may be sent and received; the process-wide policy if None.
-    :param registry: the classes of copies; the process-wide registry if None.
+    :param security: the taster; which types may cross.
+    :param registry: which classes stand for which names.
     :param unsafeTracebacks: whether callers get the tracebacks of unexpected exceptions.
     :param reactor: the reactor for endpoint strings; the global one if None.
     :ivar factory: the server factory.
@@ -40,14 +41,14 @@ class BrokerService(MultiService):
         endpoints: Iterable[str | IStreamServerEndpoint] = (DEFAULT_ENDPOINT,),
         *,
         limits: Limits | None = None,
-        security: Any = None,
-        registry: Any = None,
+        security: Any = globalSecurity,
+        registry: Registry = globalRegistry,
         unsafeTracebacks: bool = False,
         reactor: IReactorCore | None = None,
     ) -> None:
         super().__init__()
         self.factory = ServerFactory(
-            root, unsafeTracebacks=unsafeTracebacks, security=security, registry=registry, limits=limits
+            root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor
         )
         for endpoint in endpoints:
             _Listener(self.factory, endpoint, reactor).setServiceParent(self)
@@ -99,7 +100,9 @@ class BrokerService(MultiService):
         return [service for service in self.services if isinstance(service, _Listener)]
 
     def _close(self) -> Deferred[None]:
-        closing = [connection.disconnect() for connection in list(self.factory.connections)]
+        # Those that have not been greeted yet as well.
+        connections = self.factory.connections | self.factory._unanswered
+        closing = [connection.disconnect() for connection in connections]
         return DeferredList(closing, consumeErrors=True).addCallback(lambda _: None)
 
 
@@ -152,7 +155,9 @@ class _Listener(Service):
             if not started[0]:
                 failed.append(failure)
             elif not failure.check(CancelledError):
-                self.log.critical("cannot listen at {endpoint}: {reason}", endpoint=self._endpoint, reason=failure.value)
+                self.log.critical(
+                    "cannot listen at {endpoint}: {reason}", endpoint=self._endpoint, reason=failure.value
+                )
 
         listening = self._parsed().listen(self._factory)
         self._pending = listening.addCallbacks(self._opened).addErrback(lost)

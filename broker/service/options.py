@@ -16,7 +16,7 @@ from twisted.cred.strcred import AuthOptionMixin, InvalidAuthType, UnsupportedIn
 from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
-from broker._cred.challenge import IUsernameMD5Password
+from broker._cred.portal import IUsernameMD5Password
 from broker._limits import Limits
 from broker.service.builtin import broker_version
 from broker.service.endpoints import DEFAULT_ENDPOINT, guarded, parse
@@ -108,7 +108,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
                 f"--auth {kind}: this checker cannot be used, because it wants the password itself; "
                 "PB's login only sends the answer to a challenge, which a checker of stored plain passwords can check"
             ) from None
-        except Exception as error:  # noqa: BLE001 - checkers are plugins, they may raise anything; it is reported
+        except Exception as error:  # checkers are plugins, they may raise anything; it is reported
             raise usage.UsageError(f"--auth {kind}: {' '.join(str(error).split())}") from error
 
     def addChecker(self, checker: Any) -> None:

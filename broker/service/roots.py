@@ -46,7 +46,7 @@ def _module(name: str) -> Any:
         sys.path.append(here)
     try:
         return import_module(name)
-    except Exception as error:  # noqa: BLE001 - the user's module may raise anything; all of it is reported
+    except Exception as error:  # the user's module may raise anything; all of it is reported
         raise ValueError(f"cannot import {name!r}: {_blame(error)}") from error
 
 
@@ -93,7 +93,7 @@ def _make(found: Any) -> Any:
         raise ValueError(f"{_name(found)} cannot be served: calling it needs arguments{wants}")
     try:
         return found()
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything; all of it is reported
+    except Exception as error:  # the user's code may raise anything; all of it is reported
         raise ValueError(f"{_name(found)} cannot be served: {_blame(error)}") from error
 
 
