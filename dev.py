@@ -85,9 +85,21 @@ def quiet_step(title: str, command: list[str]) -> None:
 def run(*command: str) -> int:
     """Run a command in the checkout, its output going straight to the terminal.
 
+    Ctrl-C reaches the command as well; it is given the time to clean up.
+
     :returns: its exit code.
     """
-    return subprocess.run(command, cwd=ROOT).returncode
+    process = subprocess.Popen(command, cwd=ROOT)
+    interrupted = False
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+            continue
+        if interrupted and code != 0:
+            raise KeyboardInterrupt
+        return code
 
 
 # ---------------------------------------------------------------------------------------------------------- environment
