@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from operator import countOf, itemgetter
 from struct import Struct
 from typing import Any, Final
 
@@ -36,11 +37,20 @@ _KEY: Final = 64
 _DECIMAL_DIGITS: Final = 130
 #: From this many items on it pays to look whether all are integers.
 _RUN: Final = 4
+#: Lengths of one digit have ready-made headers.
+_SHORT: Final = 128
+_HEADS: Final[dict[type, bytes]] = {
+    list: b"list",
+    tuple: b"tuple",
+    dict: b"dictionary",
+    set: b"set",
+    frozenset: b"frozenset",
+}
 
 _FLOAT = Struct(">Bd")
 
 #: ``(unicode`` and the length of a text, for lengths of one digit.
-_TEXT: Final = [b"\x02\x80\x07\x82unicode" + bytes((length, 0x82)) for length in range(128)]
+_TEXT: Final = [b"\x02\x80\x07\x82unicode" + bytes((length, 0x82)) for length in range(_SHORT)]
 _PAIR: Final = b"\x02\x80"
 #: ``(unicode``, before the token of its UTF-8 bytes.
 TEXT_HEAD: Final = b"\x02\x80\x07\x82unicode"
@@ -60,18 +70,32 @@ class PlainEncoder:
     :param string_limit: most bytes of a string, and most elements of a list, that the peer accepts.
     """
 
-    __slots__ = ("_depth", "_heads", "_keys", "_limit", "_none", "_out", "_seen", "_shared", "_texts", "_vocabulary")
+    __slots__ = (
+        "_depth",
+        "_heads",
+        "_keys",
+        "_limit",
+        "_none",
+        "_out",
+        "_references",
+        "_seen",
+        "_shared",
+        "_short",
+        "_vocabulary",
+        "_words",
+    )
 
     def __init__(self, vocabulary: bool, depth: int = MAX_DEPTH, string_limit: int = PB_SIZE) -> None:
         self._vocabulary = vocabulary
         self._depth = min(depth, MAX_DEPTH)
         self._limit = string_limit
-        heads = (b"list", b"tuple", b"set", b"frozenset", b"dictionary", b"reference", b"dereference")
-        self._heads = {head: encode(head, vocabulary=vocabulary) for head in heads}
+        # Texts and containers below this size need no other look at the limit.
+        self._short = min(_SHORT, string_limit)
+        self._heads = {kind: _openings(head, vocabulary) for kind, head in _HEADS.items()}
+        self._references = (encode(b"reference", vocabulary=vocabulary), encode(b"dereference", vocabulary=vocabulary))
         self._none = encode([b"None"], vocabulary=vocabulary)
         # Texts that are words of the vocabulary are few; every other text is spelled out.
-        words = TOKENS if vocabulary else {}
-        self._texts = {word.decode(): TEXT_HEAD + token for word, token in words.items()}
+        self._words = {word.decode(): TEXT_HEAD + token for word, token in TOKENS.items()} if vocabulary else {}
         self._keys: dict[str, bytes] = {}
         self._out: list[bytes] = []
         self._seen: dict[int, int] = {}
@@ -88,70 +112,56 @@ class PlainEncoder:
         self._seen = {}
         self._shared = 0
         try:
-            self._put(value, self._depth)
+            self._put(value, type(value), self._depth)
             return b"".join(out)
+        except UnicodeEncodeError:
+            raise NotPlain("a text with a lone surrogate") from None
         finally:
             # Nothing of the value is kept, whatever happened.
             self._out = []
             self._seen = {}
 
-    def _put(self, value: Any, depth: int) -> None:
-        """Append the form of any value."""
-        kind = type(value)
-        out = self._out
-        if kind is str:
-            out.append(self._texts.get(value) or self._text(value))
-        elif kind is int:
-            out.append(INT_TOKENS.get(value) or int_token(value))
+    def _put(self, value: Any, kind: type, depth: int) -> None:
+        """Append the form of any value, given its type."""
+        if value is None:
+            self._out.append(self._none)
+        elif kind is bool:
+            self._out.append(_TRUE if value else _FALSE)
+        elif kind is float:
+            self._out.append(_FLOAT.pack(0x84, value))
         elif kind is dict:
             self._put_dict(value, depth)
-        elif kind is list:
-            self._put_items(value, b"list", depth)
-        elif kind is tuple:
-            self._put_items(value, b"tuple", depth)
-        elif value is None:
-            out.append(self._none)
-        elif kind is bool:
-            out.append(_TRUE if value else _FALSE)
-        elif kind is float:
-            out.append(_FLOAT.pack(0x84, value))
+        elif kind in _HEADS:
+            self._put_items(value, kind, depth)
         elif kind is bytes:
-            out.append(string_token(value, self._vocabulary, self._limit))
-        elif kind is set:
-            self._put_items(value, b"set", depth)
-        elif kind is frozenset:
-            self._put_items(value, b"frozenset", depth)
+            self._out.append(string_token(value, self._vocabulary, self._limit))
+        elif kind is str:
+            self._out.append(self._text(value))
+        elif kind is int:
+            self._out.append(int_token(value))
         else:
-            out.append(_rare(value))
+            self._out.append(_rare(value))
 
     def _text(self, value: str) -> bytes:
-        """Return the form of a text that is no word of the vocabulary."""
-        try:
-            data = value.encode()
-        except UnicodeEncodeError:
-            raise NotPlain("a text with a lone surrogate") from None
+        """Return the form of any text."""
+        token = self._words.get(value)
+        if token is not None:
+            return token
+        data = value.encode()
         length = len(data)
-        if length < 128:
-            return _TEXT[length] + data
         if length > self._limit:
             raise LimitExceeded(f"a text of {length} bytes; the peer accepts {self._limit}")
         return TEXT_HEAD + int_to_digits(length) + b"\x82" + data
 
-    def _open(self, value: Any, head: bytes, depth: int) -> bool:
-        """Append the header of a container, or a reference to it when it was met before; true if items follow."""
-        ident = id(value)
-        if ident in self._seen:
-            self._refer(ident)
-            return False
+    def _open(self, count: int, kind: type, depth: int) -> bytes:
+        """Return the header of a container met for the first time."""
         if depth <= 0:
             raise NotPlain("containers nested deeply")
-        length = len(value) + 1
-        if length > self._limit:
-            raise LimitExceeded(f"a {type(value).__name__} of {length - 1} items; the peer accepts {self._limit - 1}")
-        out = self._out
-        self._seen[ident] = len(out)
-        out.append((INT_TOKENS.get(length) or int_token(length))[:-1] + b"\x80" + self._heads[head])
-        return True
+        if count < self._short:
+            return self._heads[kind][count]
+        if count >= self._limit:
+            raise LimitExceeded(f"a {kind.__name__} of {count} items; the peer accepts {self._limit - 1}")
+        return int_to_digits(count + 1) + self._heads[kind][0][1:]
 
     def _refer(self, ident: int) -> None:
         """Append a reference to a container met before.
@@ -163,64 +173,98 @@ class PlainEncoder:
         if place >= 0:
             self._shared += 1
             out = self._out
-            out[place] = b"\x03\x80" + self._heads[b"reference"] + int_token(self._shared) + out[place]
+            out[place] = b"\x03\x80" + self._references[0] + int_token(self._shared) + out[place]
             self._seen[ident] = place = -self._shared
-        self._out.append(_PAIR + self._heads[b"dereference"] + int_token(-place))
+        self._out.append(_PAIR + self._references[1] + int_token(-place))
 
-    def _put_items(self, value: Any, head: bytes, depth: int) -> None:
+    def _put_items(self, value: Any, kind: type, depth: int) -> None:
         """Append the form of a list, tuple, set or frozenset."""
-        if not self._open(value, head, depth):
+        out = self._out
+        ident = id(value)
+        if ident in self._seen:
+            self._refer(ident)
             return
-        append = self._out.append
-        texts = self._texts
-        if len(value) > _RUN and set(map(type, value)) == {int}:
-            self._put_ints(value)
+        self._seen[ident] = len(out)
+        append = out.append
+        count = len(value)
+        append(self._open(count, kind, depth))
+        if count > _RUN and countOf(map(type, value), int) == count:
+            append(_ints(value))
             return
+        words = self._words
+        short = self._short
         for item in value:
             kind = type(item)
-            if kind is str:
-                append(texts.get(item) or self._text(item))
-            elif kind is int:
-                append(INT_TOKENS.get(item) or int_token(item))
+            if kind is int:
+                try:
+                    append(INT_TOKENS[item])
+                except KeyError:
+                    append(int_token(item))
+            elif kind is str and item not in words:
+                data = item.encode()
+                length = len(data)
+                append(_TEXT[length] + data if length < short else self._text(item))
             else:
-                self._put(item, depth - 1)
-
-    def _put_ints(self, value: Any) -> None:
-        """Append the tokens of integers."""
-        try:
-            self._out.append(b"".join([INT_TOKENS[item] for item in value]))
-        except KeyError:
-            self._out.append(b"".join([INT_TOKENS.get(item) or int_token(item) for item in value]))
+                self._put(item, kind, depth - 1)
 
     def _put_dict(self, value: dict[Any, Any], depth: int) -> None:
         """Append the form of a dictionary: its head, and a bare list of two for each entry."""
-        if not self._open(value, b"dictionary", depth):
+        out = self._out
+        ident = id(value)
+        if ident in self._seen:
+            self._refer(ident)
             return
-        append = self._out.append
+        self._seen[ident] = len(out)
+        append = out.append
+        append(self._open(len(value), dict, depth))
+        depth -= 2
         keys = self._keys
-        texts = self._texts
+        words = self._words
+        short = self._short
         for key, item in value.items():
-            if type(key) is str:
-                append(keys.get(key) or self._key(key))
+            kind = type(key)
+            if kind is str:
+                try:
+                    append(keys[key])
+                except KeyError:
+                    append(self._key(key))
             else:
                 append(_PAIR)
-                self._put(key, depth - 2)
+                self._put(key, kind, depth)
             kind = type(item)
-            if kind is str:
-                append(texts.get(item) or self._text(item))
-            elif kind is int:
-                append(INT_TOKENS.get(item) or int_token(item))
+            if kind is int:
+                try:
+                    append(INT_TOKENS[item])
+                except KeyError:
+                    append(int_token(item))
+            elif kind is str and item not in words:
+                data = item.encode()
+                length = len(data)
+                append(_TEXT[length] + data if length < short else self._text(item))
             else:
-                self._put(item, depth - 2)
+                self._put(item, kind, depth)
 
     def _key(self, key: str) -> bytes:
         """Return the opening of an entry with its key, and remember it."""
-        token = _PAIR + (self._texts.get(key) or self._text(key))
+        token = _PAIR + self._text(key)
         if len(token) <= _KEY:
             if len(self._keys) >= _MEMO:
                 self._keys.clear()
             self._keys[key] = token
         return token
+
+
+def _openings(head: bytes, vocabulary: bool) -> list[bytes]:
+    """Return the list header and head of containers of few items, by their number."""
+    return [int_to_digits(count + 1) + b"\x80" + encode(head, vocabulary=vocabulary) for count in range(_SHORT)]
+
+
+def _ints(value: Any) -> bytes:
+    """Return the tokens of two integers or more."""
+    try:
+        return b"".join(itemgetter(*value)(INT_TOKENS))
+    except KeyError:
+        return b"".join([int_token(item) for item in value])
 
 
 def _rare(value: Any) -> bytes:
