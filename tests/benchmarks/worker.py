@@ -1,0 +1,89 @@
+"""One process of a peer, server or client, as the harness starts it: `python -m tests.benchmarks.worker`."""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import gc
+import io
+import os
+import pstats
+import signal
+import sys
+import tracemalloc
+from typing import Any
+
+from tests.benchmarks.peers import load
+from tests.benchmarks.port import Control
+
+__all__ = ["common"]
+
+_profile = cProfile.Profile()
+
+
+def resident() -> int:
+    """Return the resident set of this process in bytes."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory() -> dict[str, Any]:
+    """Return what this process holds: `rss`, and `traced` where tracemalloc counts."""
+    gc.collect()
+    return {"rss": resident(), "traced": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None}
+
+
+def profiled(lines: int) -> str:
+    """Return the profile since it was switched on, the functions with the most time of their own first."""
+    out = io.StringIO()
+    pstats.Stats(_profile, stream=out).sort_stats("tottime").print_stats(lines)
+    return out.getvalue()
+
+
+def common(command: dict[str, Any]) -> dict[str, Any] | None:
+    """Do what every worker can, and return the answer; None for any other command.
+
+    `memory` measures, `profile-start` and `profile-stop` profile the thread that the command comes in.
+    """
+    what = command["do"]
+    if what == "memory":
+        return memory()
+    if what == "profile-start":
+        _profile.enable()
+        return {}
+    if what == "profile-stop":
+        _profile.disable()
+        return {"text": profiled(int(command["lines"]))}
+    return None
+
+
+def main(argv: list[str]) -> None:
+    """Run the worker until the harness closes the line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.worker", description=__doc__)
+    parser.add_argument("side", choices=["server", "client"])
+    parser.add_argument("peer")
+    parser.add_argument("--port", type=int, default=0, help="where the server listens, for a client")
+    parser.add_argument("--core", type=int, help="the core to run on")
+    parser.add_argument("--nice", type=int, default=0, help="how far to step back behind other processes")
+    parser.add_argument("--trace", action="store_true", help="count the memory of Python objects")
+    options = parser.parse_args(argv)
+    # Control-C reaches the whole group; the harness alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})
+    os.nice(options.nice)
+    control = Control()
+    peer = load(options.peer)
+    if options.trace:
+        tracemalloc.start()
+    if options.side == "server":
+        peer.serve(control)
+    else:
+        peer.drive(control, options.port)
+
+
+if __name__ == "__main__":
+    # The module that the peers import must be this one, not a second copy of it.
+    from tests.benchmarks import worker
+
+    worker.main(sys.argv[1:])
