@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
-from broker.service.builtin import versions
-
 __all__ = ["main"]
 
 #: Each in the module of its name, imported only when it is used.
@@ -48,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
+    # Here, because what serving takes to import would slow down the commands that do not serve.
+    from broker.service.builtin import versions
+
     commands = "\n".join(f"  {name:<6} {text}" for name, text in _COMMANDS.items())
     parser = ArgumentParser(
         prog="broker",

@@ -1,0 +1,190 @@
+"""The commands, against a server of their own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from broker._cli.call import shown, value
+from tests.service.processes import BROKER, Program, run, serving
+
+SERVE = [*BROKER, "serve", "--listen", "tcp:0:interface=127.0.0.1"]
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with serving(SERVE) as (_, where):
+        yield where
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word, as HTTP servers do."""
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        yield somebody.getsockname()[1]
+
+
+def call(endpoint: str, *arguments: str) -> tuple[str, str, int]:
+    result = run([*BROKER, "call", endpoint, *arguments])
+    return result.stdout, result.stderr, result.returncode
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("5", 5), ("-5", -5), ("hello", "hello"), ("'5'", "5"), ("[1, None]", [1, None]), ("b'x'", b"x"), ("1 +", "1 +")],
+)
+def test_arguments(text: str, meant: object) -> None:
+    assert value(text) == meant
+    assert type(value(text)) is type(meant)
+
+
+def test_results_are_readable() -> None:
+    assert shown("two\nlines") == "two\nlines"
+    assert shown("a terminal's \x1b[2J") == repr("a terminal's \x1b[2J")
+    assert shown(None) == "None"
+    assert shown({"b": 1, "a": ["x" * 50, "y" * 50]}).count("\n") > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["echo", "hello"], "hello\n"),
+        (["echo", "-5"], "-5\n"),
+        (["echo", '{"b": [1, 2.5], "a": None}'], "{'b': [1, 2.5], 'a': None}\n"),
+        (["echo", "--kw", "value=(1, b'x')"], "(1, b'x')\n"),
+        (["--timeout", "60", "echo", "--", "--timeout"], "--timeout\n"),
+        (["sleep", "0"], "None\n"),
+    ],
+)
+def test_call(endpoint: str, arguments: list[str], output: str) -> None:
+    assert call(endpoint, *arguments) == (output, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["sing"], "broker call: the server has no such method: remote_sing\n"),
+        (["sleep", "-1"], "broker call: the server raised .*: sleep takes 0 to 60 seconds, not -1\n"),
+        (["echo", "1", "2"], "broker call: the server raised TypeError: .*\n"),
+        (["sleep", "50", "--timeout", "0.2"], "broker call: no answer from .* in time; is it a PB server\\?\n"),
+        (["ping", "--anonymous"], "broker call: the server has no such method: remote_loginAnonymous\n"),
+    ],
+)
+def test_calls_that_fail(endpoint: str, arguments: list[str], line: str) -> None:
+    output, errors, code = call(endpoint, *arguments)
+    assert re.fullmatch(line, errors), errors
+    assert (output, code) == ("", 1)
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as soon_closed:
+        where = f"tcp:127.0.0.1:{soon_closed.getsockname()[1]}"
+    assert call(where, "ping") == ("", f"broker call: nobody listens at {where}\n", 1)
+
+
+def test_no_such_host() -> None:
+    where = "tcp:no-such-host.invalid:8787"
+    assert call(where, "ping") == ("", f"broker call: no such host: {where}\n", 1)
+
+
+def test_no_endpoint() -> None:
+    output, errors, code = call("tpc:localhost:1", "ping")
+    assert errors.startswith("broker call: 'tpc:localhost:1' is no endpoint to connect to: ")
+    assert (output, errors.count("\n"), code) == ("", 1, 1)
+
+
+def test_a_server_that_waits_for_the_client_to_speak(silent_port: int) -> None:
+    where = f"tcp:127.0.0.1:{silent_port}"
+    line = f"broker call: no answer from {where} in time; is it a PB server?\n"
+    assert call(where, "ping", "--timeout", "0.3") == ("", line, 1)
+
+
+def test_a_server_of_another_protocol() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        where = f"tcp:127.0.0.1:{other.getsockname()[1]}"
+        with Program([*BROKER, "call", where, "ping"]) as client:
+            connection, _ = other.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n")
+                code, output, errors = client.end(None)
+    assert errors.startswith(f"broker call: {where} does not speak PB: ")
+    assert (code, output, errors.count("\n")) == (1, [], 1)
+
+
+def test_ctrl_c_is_quiet(silent_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        with Program([*BROKER, "call", f"tcp:127.0.0.1:{other.getsockname()[1]}", "ping"]) as client:
+            connection, _ = other.accept()
+            with connection:
+                assert client.end(signal.SIGINT) == (130, [], "")
+
+
+def test_ping(endpoint: str) -> None:
+    result = run([*BROKER, "ping", endpoint, "-c", "3", "-i", "0.001"])
+    lines = result.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines[:3]] == ["1", "2", "3"]
+    assert re.fullmatch(r"3 round trips, min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms", lines[3])
+    assert (len(lines), result.stderr, result.returncode) == (4, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["fly"], "invalid choice: 'fly'"),
+        (["call"], "the following arguments are required: ENDPOINT, METHOD"),
+        (["call", "tcp:x:1", "echo", "--kw", "oops"], "'oops' is not of the form name=value"),
+        (["call", "tcp:x:1", "echo", "--timeout", "never"], "'never' is no positive number of seconds"),
+        (["call", "tcp:x:1", "echo", "--password-file", "x"], "--password-file needs --user"),
+        (["call", "tcp:x:1", "echo", "--user", "x", "--anonymous"], "--user and --anonymous exclude each other"),
+        (["ping", "tcp:x:1", "-c", "0"], "'0' is no positive whole number"),
+        (["serve", "--root", "shop"], "broker serve: --root: 'shop' names no root object"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], reason: str) -> None:
+    result = run([*BROKER, *arguments])
+    assert reason in result.stderr.splitlines()[-1]
+    assert (result.stdout, result.returncode) == ("", 2)
+
+
+def test_a_password_file_that_is_not_there() -> None:
+    _, errors, code = call("tcp:x:1", "echo", "--user", "x", "--password-file", "/no/such")
+    assert errors.startswith("broker call: cannot read the password: ")
+    assert (errors.count("\n"), code) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "broker call tcp:localhost:8787 echo hello"),
+        (["--help"], "broker call tcp:localhost:8787 echo hello"),
+        (["call", "--help"], "--password-file ~/.shop-password"),
+        (["ping", "--help"], "broker ping tcp:localhost:8787 -c 100"),
+        (["serve", "--help"], "broker serve --root shop.server:Shop"),
+    ],
+)
+def test_help_teaches(arguments: list[str], expected: str) -> None:
+    result = run([*BROKER, *arguments])
+    assert expected in result.stdout
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+def test_version() -> None:
+    result = run([*BROKER, "--version"])
+    assert re.fullmatch(r"broker \S+ \(Python \S+, Twisted \S+\)\n", result.stdout)
+
+
+def test_serve_ends_at_ctrl_c() -> None:
+    with serving(SERVE) as (server, _):
+        code, said, errors = server.end(signal.SIGINT)
+    assert (code, errors) == (130, "")
+    assert not any("Traceback" in line or "Error" in line for line in said)
+
+
+def test_serve_at_a_taken_port(silent_port: int) -> None:
+    result = run([*BROKER, "serve", "--listen", f"tcp:{silent_port}"])
+    assert result.stderr == f"broker: cannot listen at 127.0.0.1:{silent_port}: Address already in use\n"
+    assert result.returncode == 1

@@ -1,0 +1,151 @@
+"""Every example, run as its docstring says, with what it prints."""
+
+from __future__ import annotations
+
+import ast
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service.processes import ROOT, TWIST, Program, run, serving
+
+EXAMPLES = ROOT / "examples"
+ENDPOINT = "tcp:0:interface=127.0.0.1"
+
+#: For each pair of programs: what the client prints, and what the server prints meanwhile.
+PAIRS: dict[str, tuple[str, str]] = {
+    "echo": ("hello\n", ""),
+    "second": ("balance: 30\nbalance: 42\n", "Alice deposits 30\nAlice deposits 12\n"),
+    "homecoming": (
+        "the key came as a RemoteReference\nwith the key, the door is open\nwith another, the door is shut\n",
+        "got Key, the right one: True\ngot Key, the right one: False\n",
+    ),
+    "callback": ("3...\n2...\n1...\nlift-off\n", "3: heard\n2: heard\n1: heard\n"),
+    "trap": (
+        "safe call: stored a text\n"
+        "not allowed to travel: InsecureJelly: {insecure}\n"
+        "remote exception: Refused: the store is not to be cleared\n"
+        "stale reference: DeadReferenceError: {dead}\n",
+        "",
+    ),
+    "pond": ("the pond is safe, all 15 of them\n", "got a ReceivedPond with ['frogs', 'toads']\n"),
+    "ducks": ("ducks: Huey, Dewey\nducks: Huey, Dewey, Louie\nstill the same pond: True\n", "0 copies left\n"),
+    "login": (
+        "I am alice\n"
+        "greeted: hello, alice\n"
+        "you said: thank you\n"
+        "refused: twisted.cred.error.UnauthorizedLogin\n"
+        "I am nobody\n"
+        "not for everybody: No such method: perspective_greetMe\n",
+        "alice comes\nalice goes\nnobody comes\nnobody goes\n",
+    ),
+}
+#: Modules that the programs of a pair share, and the programs with a test of their own below.
+SHARED = {"trap_errors.py", "pond.py", "ducks.py"}
+OWN_TESTS = {
+    "errors_server.py",
+    "errors_client.py",
+    "chat_server.py",
+    "chat_client.py",
+    "quotes/quote_server.py",
+    "quotes/quote_client.py",
+    "quotes/twisted/plugins/quotes_plugin.py",
+}
+
+
+def script(name: str) -> list[str]:
+    return [sys.executable, str(EXAMPLES / name)]
+
+
+def client(name: str, endpoint: str) -> str:
+    """Run a client to its good end and return what it printed."""
+    result = run([*script(name), endpoint])
+    assert (result.stderr, result.returncode) == ("", 0)
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pair(name: str) -> None:
+    """Client and server print what they should, and the server what it says while it serves."""
+    printed, served = PAIRS[name]
+    with serving([*script(f"{name}_server.py"), ENDPOINT]) as (server, endpoint):
+        output = client(f"{name}_client.py", endpoint)
+        for line in served.splitlines()[len(served.splitlines()) - 1 :]:
+            server.wait_for(f"^{line.replace('[', '.').replace(']', '.')}$")
+        code, said, errors = server.end(signal.SIGINT)
+    assert output == printed
+    assert "".join(f"{line}\n" for line in said[1:]) == served
+    assert errors == ""
+
+
+def test_errors() -> None:
+    """The server's log has the traceback of the unexpected exception, and nothing of the expected one."""
+    with serving([*script("errors_server.py"), ENDPOINT]) as (server, endpoint):
+        output = client("errors_client.py", endpoint)
+        _, said, errors = server.end(signal.SIGINT)
+    assert output == (
+        "tea: 12\nexpected: there is no coffee\nunexpected: division by zero\nraised there as: __main__.OutOfStock\n"
+    )
+    log = "\n".join(said)
+    assert log.count("Traceback (most recent call last)") == 1
+    assert "nobody thought of zero people" in log and "ZeroDivisionError" in log
+    assert "OutOfStock" not in log and "coffee" not in log
+    assert errors == ""
+
+
+def test_chat() -> None:
+    """What one says, both hear, under the name of who said it."""
+    with serving([*script("chat_server.py"), ENDPOINT]) as (server, endpoint):
+        with Program([*script("chat_client.py"), endpoint, "bob", "mellon"]) as bob:
+            bob.wait_for("you are in the lobby")
+            with Program([*script("chat_client.py"), endpoint, "alice", "sesame"]) as alice:
+                alice.wait_for("you are in the lobby")
+                alice.type("hello")
+                alice.wait_for("^alice: hello$")
+                bob.wait_for("^alice: hello$")
+                bob.type("welcome")
+                alice.wait_for("^bob: welcome$")
+                alice.close_input()
+                assert alice.end(None) == (
+                    0,
+                    ["you are in the lobby", "alice: hello", "bob: welcome", "alice: goodbye"],
+                    "",
+                )
+            bob.wait_for("^alice: goodbye$")
+            server.wait_for("^alice leaves$")
+            bob.close_input()
+            assert bob.end(None)[0] == 0
+        server.wait_for("^bob leaves$")
+        _, said, errors = server.end(signal.SIGINT)
+    assert said[1:] == ["bob joins lobby", "alice joins lobby", "alice leaves", "bob leaves"]
+    assert errors == ""
+
+
+def test_quotes(tmp_path: Path) -> None:
+    """A plugin of its own, with an option of its own and those of broker."""
+    quotes = tmp_path / "quotes"
+    quotes.write_text("The only quote.\n")
+    arguments = [*TWIST, "quotes", "--quotes", quotes, "--listen", ENDPOINT]
+    with serving(arguments, cwd=EXAMPLES / "quotes") as (_, endpoint):
+        assert client("quotes/quote_client.py", endpoint) == "The only quote.\n"
+    result = run([*TWIST, "quotes", "--colour"], cwd=EXAMPLES / "quotes")
+    assert (result.stderr, result.returncode) == (
+        "quotes: option --colour not recognized (--help shows the options)\n",
+        1,
+    )
+
+
+def test_every_example_is_run() -> None:
+    there = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
+    tested = {f"{name}_{role}.py" for name in PAIRS for role in ("server", "client")} | SHARED | OWN_TESTS
+    assert there == tested
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
+def test_every_program_says_how_to_run_it(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    if path.name.endswith(("_server.py", "_client.py")):
+        assert "Run `" in text
+    assert text
