@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+Fault = Literal["local", "remote", "network"]
+Reach = Literal["call", "connection"]
+Ran = Literal["no", "unknown", "yes"]
+
+
 class Consequence:
     """Mixed into errors: what a caller may conclude from one.
 
@@ -33,9 +38,9 @@ class Consequence:
     ran: whether the remote method ran: ``"no"``, ``"unknown"`` or ``"yes"``.
     """
 
-    fault: ClassVar[Literal["local", "remote", "network"]] = "local"
-    reach: ClassVar[Literal["call", "connection"]] = "call"
-    ran: ClassVar[Literal["no", "unknown", "yes"]] = "no"
+    fault: ClassVar[Fault] = "local"
+    reach: ClassVar[Reach] = "call"
+    ran: ClassVar[Ran] = "no"
 
 
 class Error(Exception):
@@ -49,9 +54,9 @@ class Error(Exception):
 class ProtocolError(Consequence, Exception):
     """The peer sent something that the protocol does not allow; the connection is closed with this reason."""
 
-    fault = "remote"
-    reach = "connection"
-    ran = "unknown"
+    fault: ClassVar[Fault] = "remote"
+    reach: ClassVar[Reach] = "connection"
+    ran: ClassVar[Ran] = "unknown"
 
 
 class BananaError(ProtocolError):
@@ -69,7 +74,7 @@ class InsecureJelly(Consequence, Exception):
 class BadValue(InsecureJelly):
     """A value whose form on the wire is broken, for example a dictionary whose entry is no pair."""
 
-    fault = "remote"
+    fault: ClassVar[Fault] = "remote"
 
 
 class NoSuchMethod(AttributeError):
@@ -79,8 +84,8 @@ class NoSuchMethod(AttributeError):
 class DeadReferenceError(ProtocolError):
     """A call on a reference whose connection is gone; nothing was sent."""
 
-    fault = "network"
-    ran = "no"
+    fault: ClassVar[Fault] = "network"
+    ran: ClassVar[Ran] = "no"
 
 
 class PBConnectionLost(Consequence, Exception):
@@ -89,9 +94,9 @@ class PBConnectionLost(Consequence, Exception):
     The first argument is the reason (an exception or a Failure of the transport).
     """
 
-    fault = "network"
-    reach = "connection"
-    ran = "unknown"
+    fault: ClassVar[Fault] = "network"
+    reach: ClassVar[Reach] = "connection"
+    ran: ClassVar[Ran] = "unknown"
 
     def __str__(self) -> str:
         if not self.args:
@@ -118,9 +123,11 @@ class RemoteError(Exception):
     """
 
     remoteParents: tuple[str, ...] = ()
+    _text: str | None = None
 
     def __init__(self, remoteType: bytes, value: str, remoteTraceback: str) -> None:
         super().__init__(value)
+        self._text = value
         self.remoteType = remoteType
         self.remoteTraceback = remoteTraceback
 

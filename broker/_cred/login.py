@@ -31,7 +31,9 @@ def login(root: RemoteReference, credentials: Any, mind: Any = None) -> Deferred
             response = respond(challenge, credentials.password)
             call = challenger.callRemote
         except (TypeError, ValueError, AttributeError) as error:
-            raise ProtocolError(f"the login was answered by no challenge, or the password is not bytes: {error}") from error
+            raise ProtocolError(
+                f"the login was answered by no challenge, or the password is not bytes: {error}"
+            ) from error
         return call("respond", response, mind)
 
     return root.callRemote("login", credentials.username).addCallback(answer)

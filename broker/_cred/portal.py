@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hmac import compare_digest
 from hashlib import md5
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from twisted.cred.credentials import Anonymous, ICredentials, IUsernameHashedPassword
@@ -27,10 +27,10 @@ class IUsernameMD5Password(ICredentials):
     """A name and the answer to a challenge; it can be checked against the MD5 digest of a password, or against the
     password itself."""
 
-    def checkPassword(password):  # type: ignore[no-untyped-def] # noqa: N805
+    def checkPassword(password):  # type: ignore[no-untyped-def]
         """Return whether the answer was made with this password (bytes), or a Deferred of that."""
 
-    def checkMD5Password(password):  # type: ignore[no-untyped-def] # noqa: N805
+    def checkMD5Password(password):  # type: ignore[no-untyped-def]
         """Return whether the answer was made with the password of this MD5 digest (bytes), or a Deferred of that."""
 
 

@@ -64,7 +64,7 @@ class _Connections:
         return connection
 
 
-class ClientFactory(_Connections, _ClientFactory):  # type: ignore[misc,type-arg]
+class ClientFactory(_Connections, _ClientFactory):
     """Makes the connecting side's connections, and gets the root object of the peer over them.
 
     See `_Connections` for the parameters. `getRootObject` and `login` may be called before there is a connection.
@@ -174,7 +174,7 @@ def _as_root(root: Any) -> Any:
     raise TypeError(f"cannot serve {root!r}: it is no Root, no Referenceable, no Portal and does not adapt to IPBRoot")
 
 
-class ServerFactory(_Connections, _ServerFactory):  # type: ignore[misc,type-arg]
+class ServerFactory(_Connections, _ServerFactory):
     """Makes the listening side's connections and serves a root object on each.
 
     :param root: a `Root`, a `twisted.cred.portal.Portal` for a login, or anything else that adapts to `IPBRoot`.

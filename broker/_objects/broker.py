@@ -99,6 +99,14 @@ class Broker(Tables):
         """Return the address of the peer, for logs."""
         return "the peer"
 
+    def registerPageProducer(self, pager: Any) -> None:
+        """Let a pager send its pages, see `broker._objects.pager.Pager`."""
+        raise NotImplementedError("a connection without a transport sends no pages")
+
+    def disconnect(self) -> Deferred[None]:
+        """Close the connection, after what was sent; return a Deferred that fires when it is gone."""
+        raise NotImplementedError("a connection without a transport cannot be closed")
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Collect what is written inside into one write."""
@@ -190,7 +198,7 @@ class Broker(Tables):
         waiter: Deferred[Any] = Deferred()
         try:
             self._send(prefix == b"cache", perspective, objectID, message, args, kw, waiter)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever a user's hooks raise while the arguments are lowered
             return fail(Failure())
         return waiter
 
@@ -244,7 +252,7 @@ class Broker(Tables):
     def _answered(self, event: Answered) -> None:
         try:
             value = self.unserialize(event.payload)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Whatever is wrong with this answer, it is wrong for this call alone.
             event.waiter.errback(Failure())
             return
@@ -287,7 +295,7 @@ class Broker(Tables):
         """Call a function of the user's that must not stop what goes on here; log what it raises."""
         try:
             function(*args)
-        except BaseException:
+        except BaseException:  # noqa: BLE001  it is the user's, and logged
             log.failure("a callback failed")
 
     # The end.

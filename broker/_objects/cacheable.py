@@ -199,7 +199,7 @@ class RemoteCacheObserver:
         if number is None and not broker.disconnected:
             raise ProtocolError("a cached object's observer can be called once the peer has got the object, not before")
         name = _name.encode("utf-8") if isinstance(_name, str) else _name
-        return broker._sendMessage(b"cache", self.perspective, number, name, args, kw)  # type: ignore[arg-type,return-value]
+        return broker._sendMessage(b"cache", self.perspective, number, name, args, kw)  # type: ignore[return-value]
 
     def remoteMethod(self, key: str) -> RemoteCacheMethod:
         """Return one method of the copy as a callable."""

@@ -47,12 +47,12 @@ _KNOWN: Final = _known_exceptions()
 
 
 @lru_cache(maxsize=1024)
-def _remote_class(known: type[BaseException]) -> type[RemoteError]:
+def _remote_class(known: Any) -> type[RemoteError]:
     """Return a class that is both a `RemoteError` and the known class."""
 
     def text(self: RemoteError) -> str:
         # Some exceptions decorate their argument (KeyError quotes it); the peer has done so already.
-        return self.remoteText  # type: ignore[attr-defined,no-any-return]
+        return self._text or ""
 
     namespace = {"__str__": text, "__module__": known.__module__, "__qualname__": known.__qualname__}
     return type(known.__name__, (RemoteError, known), namespace)
@@ -71,16 +71,16 @@ def remote_exception(
     """
     cls: type[RemoteError] = RemoteError
     for parent in [name.decode("utf-8", "replace"), *parents]:
-        known = registry.exception_for(parent) or _KNOWN.get(parent)
+        known: type[BaseException] | None = registry.exception_for(parent) or _KNOWN.get(parent)
         if known is not None:
             cls = _remote_class(known)
             break
-    instance: RemoteError = cls.__new__(cls, text)  # type: ignore[call-arg]
+    instance: RemoteError = cls.__new__(cls, text)
     instance.args = (text,) if args is None else args
     instance.remoteType = name
     instance.remoteTraceback = traceback
     instance.remoteParents = tuple(parents)
-    instance.remoteText = text  # type: ignore[attr-defined]
+    instance._text = text
     return instance
 
 
@@ -122,7 +122,7 @@ def _safe_text(value: Any) -> str:
     """Return the text of an exception, even of one whose ``__str__`` fails or that has lone surrogates in it."""
     try:
         text = str(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a peer waits for some text, whatever ``__str__`` raises
         text = f"<unprintable {type(value).__name__}: {type(error).__name__}>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -148,6 +148,8 @@ class CopiedFailure(RemoteCopy, Failure):
     :ivar traceback: its traceback as text, or a line saying that it was withheld.
     """
 
+    type: Any
+    value: Any
     parents: Any = ()
 
     def unjellyFor(self, unjellier: Any, expression: Any) -> Any:

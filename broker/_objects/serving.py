@@ -35,7 +35,7 @@ def serve(broker: Broker, call: Call) -> None:
         if call.wants_answer:
             broker.session.answers.admit()
         result = target.remoteMessageReceived(broker, call.method.decode("utf-8"), call.args, call.kwargs)
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
         return
@@ -50,7 +50,7 @@ def _answer(broker: Broker, call: Call, result: Any) -> None:
     try:
         payload = result if isinstance(result, Payload) else broker.serialize(result)
         broker.session.answer(call.request, payload)
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever a user's hooks raise while the result is lowered
         fail(broker, call, Failure())
 
 
@@ -92,7 +92,7 @@ def fail(broker: Broker, call: Call, failure: Failure) -> None:
     try:
         payload = _failure_payload(broker, failure)
         broker.session.fail(call.request, payload)
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever a user's hooks raise while the failure is lowered
         log.failure("a failure could not be sent")
         reason = Error(f"{wire_name(type(failure.value))}, which could not be sent")
         broker.session.fail(call.request, broker.serialize(failure2Copyable(Failure(reason))))
@@ -122,4 +122,4 @@ class WithArguments(CopyableFailure):
 
     def getStateToCopy(self) -> dict[str, Any]:
         """Return what crosses, the exception's arguments with it."""
-        return {**super().getStateToCopy(), "args": list(self.value.args)}
+        return {**super().getStateToCopy(), "args": list(self.value.args)}  # type: ignore[union-attr]

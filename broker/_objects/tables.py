@@ -95,7 +95,7 @@ class Tables:
 
     def remoteForName(self, name: str | bytes) -> RemoteReference:
         """Return a reference to the peer's object of that name; whether there is one shows when it is called."""
-        return RemoteReference(None, self, _as_bytes(name), False)
+        return RemoteReference(None, self, _as_bytes(name), False)  # type: ignore[arg-type]  # every Tables is a Broker
 
     def importedReference(self, perspective: Any, number: int, cls: type) -> Any:
         """Return the reference already held to an object of theirs, counted once more, or None."""

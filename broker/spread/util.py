@@ -52,7 +52,7 @@ class LocalAsRemote:
             return method(*args, **kw)
         try:
             return succeed(getattr(self, "async_" + name)(*args, **kw))
-        except Exception:
+        except Exception:  # noqa: BLE001  it goes to the caller, as that of a remote method would
             failure = Failure()
             if self.reportAllTracebacks:
                 failure.printTraceback()

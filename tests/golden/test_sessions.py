@@ -153,7 +153,9 @@ def test_server(name: str, errors: list[Any], monkeypatch: pytest.MonkeyPatch) -
             stocks.set(11)
             side.read()
     differs = SERVER_DIFFERS.get(name, {})
-    expected = [settle(e) for d, _, e in recorded(name) if d == "S>C" and not (e[0] in (ANSWER, b"error") and e[1] in differs)]
+    expected = [
+        settle(e) for d, _, e in recorded(name) if d == "S>C" and not (e[0] in (ANSWER, b"error") and e[1] in differs)
+    ]
     ours = [settle(e) for e in side.written if not (e[0] in (ANSWER, b"error") and e[1] in differs)]
     assert in_any_order(ours[1:]) == in_any_order(expected[1:])
     assert ours[0] == expected[0]
