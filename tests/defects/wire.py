@@ -354,7 +354,7 @@ def logged() -> Iterator[Log]:
 
 def collect() -> None:
     """Collect garbage until finalisers of finalisers have run."""
-    for _ in range(3):
+    for _ in range(2):
         gc.collect()
 
 
