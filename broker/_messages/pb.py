@@ -27,7 +27,7 @@ from broker._values.payload import PENDING, Payload
 from broker._values.plain import NotPlain, PlainEncoder
 from broker._values.unplain import Incomplete, PlainDecoder
 from broker._wire import banana
-from broker._wire.banana import STRING, header, int_token, string_token
+from broker._wire.banana import INT, STRING, header, int_token, string_token
 from broker._wire.buffer import Scanner
 from broker._wire.vocabulary import VOCAB
 from broker.errors import LimitExceeded, ProtocolError
@@ -61,6 +61,7 @@ class PBDialect:
     """
 
     __slots__ = (
+        "_commands",
         "_data",
         "_decoder",
         "_easy",
@@ -104,6 +105,8 @@ class PBDialect:
             command: bytes((len(kinds) + 1, banana.LIST)) + string_token(command, vocabulary)
             for command, kinds in _FIELDS.items()
         }
+        # List header and word of the usual messages, which take four bytes where the vocabulary is on.
+        self._commands = {self._heads[word.encode()]: word for word in ("message", "answer", "error", "decref")}
         self._no_args = banana.encode([b"tuple"], vocabulary=vocabulary)
         self._no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
 
@@ -153,11 +156,66 @@ class PBDialect:
         return self.next_message()
 
     def _read(self) -> Message | None:
-        """Read a message of usual form, or return None.
+        """Read a message of usual form, or return None: then nothing was used up.
 
         :raises IndexError: the data end before the message does; so does `Incomplete`.
         """
-        return None
+        data = self._data
+        start = self._position
+        command = self._commands.get(data[start : start + 4])
+        if command is None:
+            return None
+        request, position = _number(data, start + 4)
+        if request < 0:
+            return None
+        if command == "message":
+            return self._read_call(data, position, request)
+        if command == "decref":
+            self._position = position
+            return Release(request, 1)
+        payload, self._position = self._read_payload(data, position)
+        return Answer(request, payload) if command == "answer" else Failed(request, payload)
+
+    def _read_call(self, data: bytes, position: int, request: int) -> Message | None:
+        """Read a call behind its request number."""
+        target: int | bytes
+        if data.startswith(b"\x04\x82root", position):
+            target = b"root"
+            position += 6
+        else:
+            target, position = _number(data, position)
+            if target < 0:
+                return None
+        length = data[position]
+        if length > 0x7F or data[position + 1] != STRING:
+            return None
+        position += 2
+        method = data[position : position + length]
+        position += length
+        wants_answer = data[position]
+        if wants_answer > 1 or data[position + 1] != INT:
+            return None
+        args, position = self._read_payload(data, position + 2)
+        kwargs, self._position = self._read_payload(data, position)
+        return Call(request, target, method, wants_answer == 1, args, kwargs, False)
+
+    def _read_payload(self, data: bytes, position: int) -> tuple[Payload, int]:
+        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out."""
+        if self.plain:
+            if data.startswith(self._no_args, position):
+                return Payload(()), position + len(self._no_args)
+            if data.startswith(self._no_kwargs, position):
+                return Payload({}), position + len(self._no_kwargs)
+            try:
+                value, end = self._decoder.decode(data, position)
+                return Payload(value), end
+            except NotPlain:
+                pass
+        skipper = self._skipper
+        skipper.restart(position)
+        if not skipper.advance(data):
+            raise Incomplete
+        return Payload(PENDING, data[position : skipper.position]), skipper.position
 
     def _parse(self, end: int) -> Message:
         """Read a message that is whole and ends at `end`, whatever it is."""
@@ -275,7 +333,7 @@ class PBDialect:
         if swizzler.plain:
             try:
                 return Payload(PENDING, self._encoder.encode(value))
-            except NotPlain:
+            except (NotPlain, RecursionError):
                 pass
         try:
             expression = swizzler.jelly(value)
@@ -310,6 +368,15 @@ def _data(payload: Payload) -> bytes:
     if payload.data is None:
         raise ValueError("the payload of a message to be sent must be encoded")
     return payload.data
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    """Read a number and return the position behind it; -1 when there is something else."""
+    number = data[position]
+    if number < 0x80 and data[position + 1] == INT:
+        return number, position + 2
+    number, kind, position = header(data, position)
+    return (number if kind == INT else -1), position
 
 
 def _message(command: bytes, fields: list[Any]) -> Message:

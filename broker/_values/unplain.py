@@ -68,8 +68,8 @@ class PlainDecoder:
             return self._value(data, position, self._depth)
         except IndexError:
             raise Incomplete from None
-        except (TypeError, ValueError, ArithmeticError) as error:
-            # Unhashable keys, broken UTF-8, dates and decimals that do not exist.
+        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            # Unhashable keys, broken UTF-8, dates and decimals that do not exist; a caller deep in recursion.
             raise NotPlain(str(error)) from None
         finally:
             self._shared = None
@@ -308,8 +308,13 @@ def _take_ints(items: list[Any], data: bytes, position: int, count: int) -> tupl
     try:
         items += [DIGITS[part] for part in parts]
     except KeyError:
-        for part in parts:
-            if len(part) > PB_PREFIX:
-                raise NotPlain("an integer that is too long") from None
-            items.append(digits_to_int(part))
+        # One of more than two digits, so most will be.
+        items += [DIGITS[part[:2]] | DIGITS[part[2:]] << 14 if len(part) <= 4 else _int(part) for part in parts]
     return stop + 1, count - len(parts)
+
+
+def _int(digits: bytes) -> int:
+    """Return the number of any digits that may come."""
+    if len(digits) > PB_PREFIX:
+        raise NotPlain("an integer that is too long")
+    return digits_to_int(digits)

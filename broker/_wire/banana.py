@@ -67,6 +67,7 @@ _FLOAT = Struct(">Bd")
 _DOUBLE = Struct(">d")
 #: Matches the digits of a token; always matches.
 DIGIT_RUN: Final = re.compile(rb"[\x00-\x7f]*")
+_SOME_DIGITS: Final = re.compile(rb"[\x00-\x7f]{0,64}")
 
 
 class UnknownToken(BananaError):
@@ -113,11 +114,15 @@ def int_token(number: int, prefix_limit: int = PB_PREFIX) -> bytes:
     token = INT_TOKENS.get(number)
     if token is not None:
         return token
+    if 0 < number < 1 << 21:
+        return bytes((number & 127,)) + INT_TOKENS[number >> 7]
+    if 0 < number <= _LARGEST_INT:
+        return bytes((number & 127, number >> 7 & 127, number >> 14 & 127)) + INT_TOKENS[number >> 21]
     if number.bit_length() > 7 * prefix_limit:
         raise LimitExceeded(f"an integer of {number.bit_length()} bits; the peer accepts {7 * prefix_limit}")
     digits = int_to_digits(abs(number))
-    if number >= 0:
-        return digits + (b"\x81" if number <= _LARGEST_INT else b"\x85")
+    if number > 0:
+        return digits + b"\x85"
     return digits + (b"\x83" if number >= _SMALLEST_INT else b"\x86")
 
 
@@ -190,10 +195,11 @@ def encode(
 def header(data: bytes | bytearray, position: int) -> tuple[int, int, int]:
     """Read the digits and type byte of one token.
 
-    :returns: the number, the type byte, and the position behind it.
-    :raises IndexError: the data ends before the type byte.
+    :returns: the number, the type byte, and the position behind it. Where there are more than 64 digits the "type
+        byte" is a digit, so below 0x80: making a number of digits takes quadratic time, and these may be any amount.
+    :raises IndexError: the data end before the type byte.
     """
-    end = DIGIT_RUN.match(data, position).end()  # type: ignore[union-attr]
+    end = _SOME_DIGITS.match(data, position).end()  # type: ignore[union-attr]
     kind = data[end]
     digits = bytes(data[position:end])
     number = DIGITS.get(digits)
@@ -218,7 +224,10 @@ def decode(data: bytes, position: int = 0, *, vocabulary: bool, depth_limit: int
             if kind >= 0x80:
                 position += 2
             else:
-                number, kind, position = header(data, position)
+                end = DIGIT_RUN.match(data, position).end()  # type: ignore[union-attr]
+                number = digits_to_int(data[position:end])
+                kind = data[end]
+                position = end + 1
             if kind == INT or kind == LONGINT:
                 item = number
             elif kind == VOCAB:

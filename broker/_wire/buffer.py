@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from broker._limits import Limits
 from broker._wire.banana import DIGIT_RUN, FLOAT, INT, LIST, STRING, UnknownToken, decode, digits_to_int, word
-from broker._wire.vocabulary import VOCAB
+from broker._wire.vocabulary import INCOMING, VOCAB
 from broker.errors import BananaError, LimitExceeded
 
 __all__ = ["Decoder", "Scanner"]
@@ -23,7 +23,8 @@ _USUAL: Final = 5
 _INT_RUN = re.compile(rb"[\x00-\x7f\x81]+")
 #: Most bytes skipped in one step. A peer that mixes long tokens in makes us look at as many again for each of them.
 _STEP: Final = 4096
-_LONG = re.compile(rb"[\x00-\x7f]{6}")
+_LONG: Final = bytes(_USUAL + 1)
+_DIGITS_TO_ZERO: Final = bytes(0x80) + bytes(range(0x80, 0x100))
 
 
 class Scanner:
@@ -32,11 +33,11 @@ class Scanner:
     position: where to go on; past the end of the buffer while the body of a string is still to come.
     """
 
-    __slots__ = ("_limits", "_runs", "elements", "position", "remaining", "start", "vocabulary")
+    __slots__ = ("_limits", "_usual", "elements", "position", "remaining", "start", "vocabulary")
 
     def __init__(self, limits: Limits, vocabulary: bool) -> None:
         self._limits = limits
-        self._runs = limits.prefix >= _USUAL
+        self._usual = limits.prefix >= _USUAL and limits.string >= 0x80
         self.vocabulary = vocabulary
         self.restart(0)
 
@@ -54,16 +55,33 @@ class Scanner:
         """
         position = self.position
         remaining = self.remaining
+        elements = self.elements
         size = len(data)
+        # Within these, a token with one digit passes no ceiling but those checked at the end.
+        last = size - 1 if self._usual else 0
         while remaining > 0 and position < size:
             number = data[position]
-            kind = data[position + 1] if number < 0x80 and position + 1 < size else 0
-            if kind == INT:
-                position += 2
-                remaining -= 1
-                if remaining > 8 and self._runs:
-                    position, remaining = _skip_ints(data, position, remaining)
-                continue
+            if number < 0x80 and position < last:
+                kind = data[position + 1]
+                if kind == INT:
+                    position += 2
+                    remaining -= 1
+                    if remaining > 8:
+                        position, remaining = _skip_ints(data, position, remaining)
+                    continue
+                if kind == STRING:
+                    position += 2 + number
+                    remaining -= 1
+                    continue
+                if kind == LIST and elements + number <= self._limits.elements:
+                    position += 2
+                    elements += number
+                    remaining += number - 1
+                    continue
+                if kind == VOCAB and self.vocabulary and number in INCOMING:
+                    position += 2
+                    remaining -= 1
+                    continue
             end = DIGIT_RUN.match(data, position).end()  # type: ignore[union-attr]
             if end - position > self._limits.prefix:
                 raise BananaError(f"a length prefix of more than {self._limits.prefix} bytes")
@@ -72,36 +90,34 @@ class Scanner:
             kind = data[end]
             remaining -= 1
             if kind == STRING or kind == LIST or kind == VOCAB:
-                if end != position + 1:
-                    number = digits_to_int(data[position:end])
+                number = digits_to_int(data[position:end])
                 position = end + 1
                 if kind == STRING:
                     if number > self._limits.string:
                         raise BananaError(f"a byte string of {number} bytes; the limit is {self._limits.string}")
                     position += number
                 elif kind == LIST:
-                    self.elements += number
-                    if self.elements > self._limits.elements:
-                        raise BananaError(f"{self.elements} elements; the limit is {self._limits.elements}")
+                    elements += number
                     remaining += number
+                    if elements > self._limits.elements:
+                        raise BananaError(f"{elements} elements; the limit is {self._limits.elements}")
                 else:
                     word(number, self.vocabulary)
-                self._check_size(position + remaining)
             elif kind == FLOAT:
                 position = end + 9
             elif kind > VOCAB:
                 raise UnknownToken(f"there is no token of type 0x{kind:02x}")
             else:
                 position = end + 1
-        self._check_size(position)
+                if kind == INT and remaining > 8 and last:
+                    position, remaining = _skip_ints(data, position, remaining)
+        # Each element still owed takes a byte or more.
+        if position + remaining - self.start > self._limits.message:
+            raise BananaError(f"a message of more than {self._limits.message} bytes")
         self.position = position
         self.remaining = remaining
+        self.elements = elements
         return remaining == 0 and position <= size
-
-    def _check_size(self, end: int) -> None:
-        """Refuse an expression that will reach `end` at least: each element still owed takes a byte or more."""
-        if end - self.start > self._limits.message:
-            raise BananaError(f"a message of more than {self._limits.message} bytes")
 
 
 def _skip_ints(data: bytes | bytearray, position: int, remaining: int) -> tuple[int, int]:
@@ -110,9 +126,10 @@ def _skip_ints(data: bytes | bytearray, position: int, remaining: int) -> tuple[
     run = _INT_RUN.match(data, position, position + min(remaining - 1, _STEP))
     if run is None:
         return position, remaining
-    long = _LONG.search(data, position, run.end())
-    end = data.rfind(b"\x81", position, run.end() if long is None else long.start()) + 1
-    if end <= position:
+    end = run.end()
+    long = data[position:end].translate(_DIGITS_TO_ZERO).find(_LONG)
+    end = data.rfind(b"\x81", position, end if long < 0 else position + long) + 1
+    if not end:
         return position, remaining
     return end, remaining - data.count(b"\x81", position, end)
 
