@@ -29,7 +29,7 @@ PAIRS = [(client, server) for client in PACKAGES for server in PACKAGES]
 #: Without a line from the client for so long, it spins; its features have a limit of their own, which is shorter.
 SILENCE = 20.0
 #: How often a pair is started anew after a feature that hangs.
-RESTARTS = 4
+RESTARTS = 6
 
 
 class Defect(NamedTuple):
@@ -142,7 +142,7 @@ class Peers:
                     return names[0]
                 arguments = ["peer.client", places.strip(), PACKAGES[self._server]]
                 client = self._start(self._client, arguments, folder, client_log.fileno())
-                return self._collect(client, names, folder)
+                return self._collect(client, server, names, folder)
             finally:
                 for process in filter(None, (client, server)):
                     process.kill()
@@ -158,7 +158,9 @@ class Peers:
         command = [sys.executable, "-m", *arguments]
         return subprocess.Popen(command, env=environment, cwd=folder, stdin=pipe, stdout=pipe, stderr=log, text=True)
 
-    def _collect(self, client: subprocess.Popen[str], names: list[str], folder: Path) -> str:
+    def _collect(
+        self, client: subprocess.Popen[str], server: subprocess.Popen[str], names: list[str], folder: Path
+    ) -> str:
         assert client.stdin is not None
         begun = names[0]
         with _Watch(client.kill) as watch:
@@ -169,9 +171,13 @@ class Peers:
                 watch.restart()
                 report = json.loads(line)
                 begun = report.get("begin", begun)
-                if "feature" in report:
-                    problem = report["problem"]
-                    self.problems[report["feature"]] = problem and f"{problem}\n{_logs(folder)}"
+                if "feature" not in report:
+                    continue
+                problem = report["problem"]
+                self.problems[report["feature"]] = problem and f"{problem}\n{_logs(folder)}"
+                if problem and (server.poll() is not None or "TimeoutError" in problem):
+                    # The server is gone, or may be spinning: what comes next would suffer for it.
+                    break
         return begun
 
 
