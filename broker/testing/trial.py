@@ -1,0 +1,37 @@
+"""Help for trial's test cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from broker.testing.harness import check
+from broker.testing.pairs import Pair, pair
+
+__all__ = ["BrokerTestMixin"]
+
+
+class BrokerTestMixin:
+    """Mixed into `SynchronousTestCase` or `TestCase`: pairs that are checked when the test is over.
+
+    Errors that are logged fail the test, as trial has it; take expected ones with ``self.flushLoggedErrors(...)``.
+    """
+
+    if TYPE_CHECKING:
+        addCleanup: Callable[..., Any]
+
+    def connect(self, root: Any, **options: Any) -> Pair:
+        """Make a pair; see `broker.testing.pair` for the parameters.
+
+        When the test is over, no exception may have escaped either end's protocol, and both ends' tables must be
+        empty. References that the test keeps in attributes of the test case count as left over.
+        """
+        made = pair(root, **options)
+        self.addCleanup(self._check_pair, made)
+        return made
+
+    def _check_pair(self, made: Pair) -> None:
+        # The traceback of a test that failed holds its references; to report these too would only mislead. Trial keeps
+        # under this name whether the test has passed so far.
+        if getattr(self, "_passed", True):
+            check(made)
