@@ -55,10 +55,12 @@ def parse(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
     from twisted.internet.endpoints import serverFromString
 
     try:
-        return serverFromString(reactor, description)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:  # parsers are plugins, they may raise anything; all of it is reported
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # A wrong parameter is complained about in the name of a private function of Twisted's.
+        reason = re.sub(r"^_\w+\(\) ", "", " ".join(str(error).split())) or type(error).__name__
         raise ValueError(f"cannot listen at {description!r}: {reason}") from error
+    return endpoint
 
 
 def describe(address: IAddress | object, secure: bool = False) -> str:

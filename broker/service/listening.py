@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorCore, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -46,12 +46,12 @@ class BrokerService(MultiService):
         unsafeTracebacks: bool = False,
         reactor: IReactorCore | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.factory = ServerFactory(
             root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor
         )
         for endpoint in endpoints:
-            _Listener(self.factory, endpoint, reactor).setServiceParent(self)
+            _Listener(self.factory, endpoint, reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     @property
     def ports(self) -> list[IListeningPort]:
@@ -61,7 +61,7 @@ class BrokerService(MultiService):
     @property
     def addresses(self) -> list[IAddress]:
         """The addresses of the open ports; with ``tcp:0``, here is the number that it got."""
-        return [cast(IAddress, port.getHost()) for port in self.ports]
+        return [port.getHost() for port in self.ports]
 
     @property
     def clientEndpoints(self) -> list[str]:
@@ -121,16 +121,16 @@ class _Listener(Service):
         self.port: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
-        super().privilegedStartService()
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._listen()
 
     def startService(self) -> None:
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         if self._pending is None:
             self._listen()
 
     def stopService(self) -> Deferred[None]:
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return self.give_up()
 
     def give_up(self) -> Deferred[None]:
@@ -140,7 +140,7 @@ class _Listener(Service):
         if pending is not None:
             pending.cancel()
         self.running = 0
-        return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
+        return (port.stopListening() if port is not None else None) or succeed(None)
 
     def client_endpoint(self) -> str:
         """Return where clients on this machine connect to."""

@@ -62,7 +62,7 @@ def _limit_parameters() -> list[list[Any]]:
     ]
 
 
-class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
+class ServeOptions(usage.Options, AuthOptionMixin):
     """Where and to whom to serve: all that a plugin with a root object of its own needs.
 
     Subclass it, add your own options, and give your root object to `makeService`.
@@ -80,7 +80,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
     examples = ""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = []
         self["credCheckers"] = []
 
@@ -116,7 +116,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
         if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
             # Twisted's `memory:` checker keeps text, while names and passwords come as bytes: nobody would get in.
             checker.users = {_as_bytes(name): _as_bytes(password) for name, password in checker.users.items()}
-        super().addChecker(checker)
+        super().addChecker(checker)  # type: ignore[no-untyped-call]
 
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
@@ -130,7 +130,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):  # type: ignore[misc]
             the error, the process ends instead: with one line on standard error and exit code 1.
         """
         try:
-            super().parseOptions(options)
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             if self.parent is None:
                 raise
@@ -181,7 +181,7 @@ class Options(ServeOptions):
 
     def postOptions(self) -> None:
         """Find the root object, so that a wrong name is reported like any wrong option."""
-        super().postOptions()
+        super().postOptions()  # type: ignore[no-untyped-call]
         if self["root"] is None:
             return
         try:
