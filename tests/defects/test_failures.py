@@ -302,5 +302,3 @@ def refusing(sides: Sides) -> Any:
         raise Refused("too late", 17)
 
     return root_of(sides, refuse=refuse)
-
-

@@ -380,7 +380,9 @@ def test_7294_unknown_result(sides: Sides, later: bool, kind: str) -> None:
     assert value_of(wire.call("ping")) == "pong"
 
 
-@pytest.mark.parametrize("value", [len, test_7294_unknown_result, math, [].append, Plain().__init__], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [len, test_7294_unknown_result, math, [].append, Plain().__init__], ids=lambda value: type(value).__name__
+)
 @defect("ours", "our-client", stock="Banana cannot send|no failure but", raises=Exception)
 def test_functions_modules_methods(sides: Sides, value: Any) -> None:
     """Functions, modules and methods pass jelly and are refused by banana, synchronously."""
