@@ -70,16 +70,6 @@ class LimitExceeded(Error, Consequence):
 class InsecureJelly(Consequence, Exception):
     """A value whose type is not on the whitelist, on its way out or in; the text names the type and where it is."""
 
-    path = ""
-
-    def inside(self, step: str) -> None:
-        """Note, while the exception rises out of nested values, in which part of the outer one the fault is."""
-        self.path = step + self.path
-
-    def __str__(self) -> str:
-        text = super().__str__()
-        return f"{text} (at value{self.path})" if self.path else text
-
 
 class BadValue(InsecureJelly):
     """A value whose form on the wire is broken, for example a dictionary whose entry is no pair."""
