@@ -9,11 +9,13 @@ from broker.testing.checks import check_copyable, check_referenceable
 from broker.testing.endpoints import memory_endpoints
 from broker.testing.leftovers import assert_empty, assert_no_escape, tables
 from broker.testing.pairs import NoResult, Pair, pair
+from broker.testing.transport import MemoryAddress, MemoryTransport
 from broker.testing.trial import BrokerTestMixin
-from broker.testing.wire import MemoryTransport, NotQuiet, Wire, Written
+from broker.testing.wire import NotQuiet, Wire, Written
 
 __all__ = [
     "BrokerTestMixin",
+    "MemoryAddress",
     "MemoryTransport",
     "NoResult",
     "NotQuiet",

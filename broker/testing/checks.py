@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from broker.testing.pairs import Pair, pair
 from broker.testing.leftovers import assert_empty, assert_no_escape
+from broker.testing.pairs import Pair, pair
 
 __all__ = ["check_copyable", "check_referenceable"]
 

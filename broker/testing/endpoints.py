@@ -16,7 +16,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from broker.testing.wire import MemoryAddress, Wire
+from broker.testing.transport import MemoryAddress
+from broker.testing.wire import Wire
 
 __all__ = ["MemoryClientEndpoint", "MemoryPort", "MemoryServerEndpoint", "memory_endpoints"]
 

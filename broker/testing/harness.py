@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from broker.testing.pairs import Pair, pair
 from broker.testing.leftovers import assert_empty, assert_no_escape
+from broker.testing.pairs import Pair, pair
 
 __all__ = ["Pairs", "check"]
 
@@ -23,6 +24,18 @@ def check(subject: Pair) -> None:
     assert_no_escape(subject)
 
 
+@implementer(ILogObserver)
+class _Errors:
+    """Keeps the events that were logged with a failure."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("log_failure") is not None:
+            self.events.append(event)
+
+
 class Pairs:
     """Makes pairs and keeps them until they are checked; also hears what is logged meanwhile.
 
@@ -31,7 +44,7 @@ class Pairs:
 
     def __init__(self) -> None:
         self.made: list[Pair] = []
-        self._errors: list[LogEvent] = []
+        self._errors = _Errors()
 
     def __call__(self, root: Any, **options: Any) -> Pair:
         """Make a pair; see `broker.testing.pair` for the parameters."""
@@ -41,21 +54,17 @@ class Pairs:
 
     def flush_logged(self, *types: type[BaseException]) -> list[Failure]:
         """Return and forget the failures logged so far, all or those of the given types: they were expected."""
-        failures = [event["log_failure"] for event in self._errors if _is_of(event, types)]
-        self._errors = [event for event in self._errors if not _is_of(event, types)]
+        failures = [event["log_failure"] for event in self._errors.events if _is_of(event, types)]
+        self._errors.events = [event for event in self._errors.events if not _is_of(event, types)]
         return failures
 
     def start(self) -> None:
         """Begin to hear what is logged."""
-        globalLogPublisher.addObserver(self._hear)
+        globalLogPublisher.addObserver(self._errors)
 
     def stop(self) -> None:
         """Hear no more."""
-        globalLogPublisher.removeObserver(self._hear)
-
-    def _hear(self, event: LogEvent) -> None:
-        if event.get("log_failure") is not None:
-            self._errors.append(event)
+        globalLogPublisher.removeObserver(self._errors)
 
     def check(self) -> None:
         """Check every pair, and that no failure was logged that nobody expected.
@@ -64,8 +73,8 @@ class Pairs:
         """
         for made in self.made:
             check(made)
-        if self._errors:
-            lines = [f"{formatEvent(event)} {event['log_failure'].value!r}" for event in self._errors]
+        if self._errors.events:
+            lines = [f"{formatEvent(event)} {event['log_failure'].value!r}" for event in self._errors.events]
             raise AssertionError("failures were logged: " + "; ".join(lines))
 
 

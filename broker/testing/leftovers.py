@@ -101,5 +101,5 @@ def assert_no_escape(pair: Pair) -> None:
     """
     for end, failure in pair.wire.escaped:
         raise AssertionError(
-            f"{failure.type.__name__} escaped the {end}'s protocol: {failure.value}"
+            f"{type(failure.value).__name__} escaped the {end}'s protocol: {failure.value}"
         ) from failure.value

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from broker.testing.leftovers import tables
-from broker.testing.wire import HIGH_WATER, End, MemoryAddress, Wire, Written
+from broker.testing.transport import HIGH_WATER, End, MemoryAddress
+from broker.testing.wire import Wire, Written
 
 if TYPE_CHECKING:
     from broker._net.protocol import BrokerProtocol
@@ -183,16 +184,10 @@ class Pair:
         :raises Exception: what it failed with.
         :raises NoResult: it has no result yet.
         """
-        outcome: list[T | Failure] = []
-        # Through a coroutine, so that a failure is here the exception that a coroutine would see.
-        ensureDeferred(_awaited(waiting)).addBoth(outcome.append)
-        self.flush()
-        if not outcome:
-            raise NoResult(f"no result, and both ends are quiet: {waiting!r}")
-        value = outcome[0]
-        if isinstance(value, Failure):
-            value.raiseException()
-        return value  # type: ignore[return-value]
+        outcome = self._outcome(waiting)
+        if isinstance(outcome, Failure):
+            outcome.raiseException()
+        return outcome
 
     def failure(self, waiting: Deferred[Any] | Coroutine[Any, Any, Any]) -> BaseException:
         """Deliver until both ends are quiet and return the exception that a Deferred or coroutine failed with.
@@ -200,13 +195,20 @@ class Pair:
         :raises AssertionError: it did not fail.
         :raises NoResult: it has no result yet.
         """
-        try:
-            value = self.result(waiting)
-        except NoResult:
-            raise
-        except Exception as error:
-            return error
-        raise AssertionError(f"did not fail; the result is {value!r}")
+        outcome = self._outcome(waiting)
+        if not isinstance(outcome, Failure):
+            raise AssertionError(f"did not fail; the result is {outcome!r}")
+        assert outcome.value is not None
+        return outcome.value
+
+    def _outcome(self, waiting: Deferred[T] | Coroutine[Any, Any, T]) -> T | Failure:
+        outcome: list[T | Failure] = []
+        # Through a coroutine, so that a failure is here the exception that a coroutine would see.
+        ensureDeferred(_awaited(waiting)).addBoth(outcome.append)
+        self.flush()
+        if not outcome:
+            raise NoResult(f"no result, and both ends are quiet: {waiting!r}")
+        return outcome[0]
 
     # The end.
 

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from broker.testing import NotQuiet, Wire
@@ -32,6 +33,7 @@ class Talker(Protocol):
         self.lost.append(reason)
 
 
+@implementer(IPushProducer)
 class Producer:
     """Keeps what its consumer asked of it."""
 
@@ -263,6 +265,7 @@ def test_escaping_exception() -> None:
 
 
 def test_no_delivery_inside_a_delivery() -> None:
+    wire: Wire
     wire = Wire(Talker(), Talker(lambda self, data: wire.deliver("client")))
     wire.client.write(b"x")
     wire.flush()
