@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.defects.wire import Implementation, Sides, collect
+from tests.defects.wire import Implementation, Sides
 
 __all__ = ["defect", "kept"]
 
@@ -45,12 +46,13 @@ def defect(
                 with pytest.raises(raises) as caught:
                     scenario(sides, **kwargs)
             finally:
-                collect()  # what stock leaves behind is reported here, not in a later test
+                gc.collect()  # what stock leaves behind is reported here, not in a later test
             assert re.search(stock, str(caught.value)), f"failed for another reason: {caught.value!r}"
 
         cases = [pytest.param(PAIRS[pair], id=pair) for pair in pairs]
         cases.append(pytest.param(NOBODY, id="stock-fails", marks=pytest.mark.filterwarnings("ignore")))
-        return pytest.mark.parametrize("sides", cases)(test)
+        decorated: Callable[..., Any] = pytest.mark.parametrize("sides", cases)(test)
+        return decorated
 
     return decorate
 

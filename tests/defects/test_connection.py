@@ -28,6 +28,10 @@ ASKING = pytest.mark.parametrize("ask", sorted(ASK))
 class Connector(BaseConnector):
     """A reactor's connector, without the reactor's sockets."""
 
+    def __init__(self, factory: Any, reactor: Any) -> None:
+        untimed: Any = None
+        super().__init__(factory, untimed, reactor)
+
     def _makeTransport(self) -> Any:
         return Transport(None)
 
@@ -42,7 +46,7 @@ class Network:
         self.connectors: list[Connector] = []
 
     def connectTCP(self, _host: str, _port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:
-        connector = Connector(factory, None, self)
+        connector = Connector(factory, self)
         self.connectors.append(connector)
         connector.connect()
         return connector
@@ -53,7 +57,7 @@ def endpoint(network: Network) -> TCP4ClientEndpoint:
 
 
 def root_of(sides: Sides, **methods: Any) -> Any:
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.things: dict[str, Any] = {}
 
@@ -95,7 +99,7 @@ def test_4976_connection_lost_before_negotiation(sides: Sides, ask: str) -> None
     factory = sides.client.pb.PBClientFactory()
     asked = ASK[ask](factory)
     connecting = endpoint(network).connect(factory)
-    protocol = network.connectors[0].buildProtocol(ADDRESS)
+    protocol: Any = network.connectors[0].buildProtocol(ADDRESS)
     protocol.makeConnection(Transport(protocol))
     value_of(connecting)
     protocol.connectionLost(Failure(ConnectionLost("cable cut")))
@@ -109,7 +113,7 @@ def test_4976_protocol_of_a_factory(sides: Sides) -> None:
     factory = sides.client.pb.PBClientFactory()
     asked = factory.getRootObject()
     connectProtocol(endpoint(network), factory.buildProtocol(None))
-    protocol = network.connectors[0].buildProtocol(ADDRESS)
+    protocol: Any = network.connectors[0].buildProtocol(ADDRESS)
     protocol.makeConnection(Transport(protocol))
     protocol.connectionLost(Failure(ConnectionLost("cable cut")))
     failure_of(asked)
@@ -226,7 +230,7 @@ def test_disconnect_callback_withdrawn_after_the_loss(sides: Sides) -> None:
 
 
 def watched_root(sides: Sides) -> Any:
-    class Watched(sides.server.pb.Cacheable):  # type: ignore[misc]
+    class Watched(sides.server.pb.Cacheable):  # type: ignore[misc,name-defined]
         observer: Any = None
 
         def getTypeToCopy(self) -> bytes:
@@ -236,7 +240,7 @@ def watched_root(sides: Sides) -> Any:
             self.observer = observer
             return {}
 
-    class RemoteWatched(sides.client.pb.RemoteCache):  # type: ignore[misc]
+    class RemoteWatched(sides.client.pb.RemoteCache):  # type: ignore[misc,name-defined]
         pass
 
     sides.client.pb.setUnjellyableForClass(TAG, RemoteWatched)
@@ -272,7 +276,6 @@ def test_deferred_result_after_the_loss(sides: Sides) -> None:
         wire.lose()
         fires.callback(sides.server.pb.Referenceable())
         fires.addErrback(lambda _failure: None)
-        del fires
         collect()
     assert log.lines() == [], f"logged: {log.lines()}"
     assert wire.server_end.written_after_loss == 0

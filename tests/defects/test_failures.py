@@ -15,7 +15,7 @@ FAILURE = b"twisted.spread.pb.CopyableFailure"
 
 
 def root_of(sides: Sides, **methods: Any) -> Any:
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def remote_ping(self) -> str:
             return "pong"
 
@@ -253,7 +253,7 @@ def test_failure_as_an_argument(sides: Sides) -> None:
     pb = sides.client.pb
     got: list[Any] = []
 
-    class Mine(pb.Referenceable):  # type: ignore[misc]
+    class Mine(pb.Referenceable):  # type: ignore[misc,name-defined]
         def remote_failed(self, failure: Any) -> None:
             got.append(failure)
 

@@ -15,7 +15,7 @@ PONG = [b"answer", 999, [b"unicode", b"pong"]]
 
 
 def root_of(sides: Sides, **methods: Any) -> Any:
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def remote_ping(self) -> str:
             return "pong"
 

@@ -11,11 +11,11 @@ from tests.defects.wire import Sides, Wire, collect, failure_of, logged, value_o
 def root_of(sides: Sides) -> Any:
     pb, util = sides.server.pb, sides.server.util
 
-    class Endless(util.Pager):  # type: ignore[misc]
+    class Endless(util.Pager):  # type: ignore[misc,name-defined]
         def nextPage(self) -> bytes:
             return b"page"
 
-    class Served(pb.Root):  # type: ignore[misc]
+    class Served(pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.ended: list[str] = []
             self.pagers: list[Any] = []

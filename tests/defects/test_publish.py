@@ -26,7 +26,7 @@ class Trap:
 def published(sides: Sides, **state: Any) -> Wire:
     """A server that publishes one object, and says of itself what `state` says."""
 
-    class Paper(sides.server.publish.Publishable):  # type: ignore[misc]
+    class Paper(sides.server.publish.Publishable):  # type: ignore[misc,name-defined]
         def getTypeToCopy(self) -> bytes:
             return TAG
 
@@ -36,7 +36,7 @@ def published(sides: Sides, **state: Any) -> Wire:
         def getStateToCacheAndObserveFor(self, perspective: Any, observer: Any) -> Any:
             return {**super().getStateToCacheAndObserveFor(perspective, observer), "timestamp": TIME, **state}
 
-    class RemotePaper(sides.client.publish.RemotePublished):  # type: ignore[misc]
+    class RemotePaper(sides.client.publish.RemotePublished):  # type: ignore[misc,name-defined]
         pass
 
     # The file names the class by its place in a module, so it must have one.
@@ -46,7 +46,7 @@ def published(sides: Sides, **state: Any) -> Wire:
     sides.client.pb.setUnjellyableForClass(RemotePaper, RemotePaper)
     paper = Paper("paper")
 
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def remote_paper(self) -> Any:
             return paper
 
@@ -57,7 +57,7 @@ def files(directory: Path) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
 
 
-ESCAPES = {
+ESCAPES: dict[str, dict[str, Any]] = {
     "service": {"service": "../out"},
     "service of bytes": {"service": b"../out"},
     "absolute service": {"service": "{outside}/out"},

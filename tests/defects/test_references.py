@@ -14,7 +14,7 @@ TAG = b"tests.defects.Stock"
 
 
 def echo_root(sides: Sides) -> Any:
-    class Echo(sides.server.pb.Root):  # type: ignore[misc]
+    class Echo(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def remote_plain(self, value: Any) -> Any:
             return value
 
@@ -30,7 +30,7 @@ def echo_root(sides: Sides) -> Any:
 def giving_root(sides: Sides) -> Any:
     pb = sides.server.pb
 
-    class Giver(pb.Root):  # type: ignore[misc]
+    class Giver(pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.thing = pb.Referenceable()
 
@@ -119,7 +119,7 @@ def test_one_proxy_for_one_object(sides: Sides) -> None:
 def observed_root(sides: Sides) -> Any:
     pb = sides.server.pb
 
-    class Stock(pb.Cacheable):  # type: ignore[misc]
+    class Stock(pb.Cacheable):  # type: ignore[misc,name-defined]
         """As in the howto: it keeps its observers in a list."""
 
         def __init__(self) -> None:
@@ -135,14 +135,14 @@ def observed_root(sides: Sides) -> Any:
         def stoppedObserving(self, _perspective: Any, observer: Any) -> None:
             self.observers.remove(observer)
 
-    class Market(pb.Root):  # type: ignore[misc]
+    class Market(pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.stock = Stock()
 
         def remote_stock(self) -> Any:
             return self.stock
 
-    class RemoteStock(sides.client.pb.RemoteCache):  # type: ignore[misc]
+    class RemoteStock(sides.client.pb.RemoteCache):  # type: ignore[misc,name-defined]
         pass
 
     sides.client.pb.setUnjellyableForClass(TAG, RemoteStock)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import UsernamePassword
-from twisted.cred.portal import Portal
+from twisted.cred.portal import IRealm, Portal
+from zope.interface import implementer
 
 from tests.defects.defect import defect, kept
 from tests.defects.third_party import offer
@@ -97,7 +98,7 @@ def flat(expression: Any) -> bytes:
 
 
 def served(sides: Sides) -> Any:
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         secret = "secret"
 
         def remote_public(self, value: Any = None) -> str:
@@ -145,12 +146,13 @@ def test_method_names_of_an_avatar(sides: Sides, name: str) -> None:
     """The same for avatars, where the error is a plain AttributeError."""
     pb = sides.server.pb
 
-    class Avatar(pb.Avatar):  # type: ignore[misc]
+    class Avatar(pb.Avatar):  # type: ignore[misc,name-defined]
         def perspective_public(self) -> str:
             return "public"
 
+    @implementer(IRealm)
     class Realm:
-        def requestAvatar(self, _name: bytes, _mind: Any, *interfaces: Any) -> Any:
+        def requestAvatar(self, _name: Any, _mind: Any, *interfaces: Any) -> Any:
             return interfaces[0], Avatar(), lambda: None
 
     checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"sekrit")

@@ -23,7 +23,7 @@ NODE = b"tests.defects.Node"
 def root_of(sides: Sides, **methods: Any) -> Any:
     """A root with the given remote methods; `seen` lists what `take` received."""
 
-    class Served(sides.server.pb.Root):  # type: ignore[misc]
+    class Served(sides.server.pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.seen: list[Any] = []
 
@@ -50,7 +50,7 @@ def insecure(failure: Any, sides: Sides) -> bool:
 def test_10910_undecodable_answer(sides: Sides) -> None:
     """An answer that cannot be decoded never fires its Deferred and drops the connection with all other calls."""
 
-    class Unheard(sides.server.pb.Copyable):  # type: ignore[misc]
+    class Unheard(sides.server.pb.Copyable):  # type: ignore[misc,name-defined]
         def getTypeToCopy(self) -> bytes:
             return b"tests.defects.Unheard"
 
@@ -70,7 +70,7 @@ def test_10910_undecodable_error(sides: Sides) -> None:
     """An error that cannot be decoded drops the connection too."""
     pb = sides.server.pb
 
-    class Unheard(pb.Error, pb.Copyable):  # type: ignore[misc]
+    class Unheard(pb.Error, pb.Copyable):  # type: ignore[misc,name-defined]
         def getTypeToCopy(self) -> bytes:
             return b"tests.defects.UnheardError"
 
@@ -151,7 +151,7 @@ def test_deeply_nested_answer(sides: Sides) -> None:
 # ------------------------------------------------------------------------------------------------------------ too large
 
 
-LARGE = {
+LARGE: dict[str, Any] = {
     "bytes": lambda: b"x" * TOO_LONG,
     "text": lambda: "x" * TOO_LONG,
     "list": lambda: [1] * TOO_LONG,
@@ -231,11 +231,11 @@ def test_references_counted_for_an_answer_never_sent(sides: Sides) -> None:
 
 
 def node_classes(sides: Sides) -> Any:
-    class Node(sides.server.pb.Copyable):  # type: ignore[misc]
+    class Node(sides.server.pb.Copyable):  # type: ignore[misc,name-defined]
         def getTypeToCopy(self) -> bytes:
             return NODE
 
-    class RemoteNode(sides.client.pb.RemoteCopy):  # type: ignore[misc]
+    class RemoteNode(sides.client.pb.RemoteCopy):  # type: ignore[misc,name-defined]
         pass
 
     sides.client.pb.setUnjellyableForClass(NODE, RemoteNode)
@@ -302,7 +302,7 @@ class Number(enum.IntEnum):
     ONE = 1
 
 
-Pair = collections.namedtuple("Pair", "left right")  # noqa: PYI024 (an untyped one, as programs have them)
+Pair = collections.namedtuple("Pair", "left right")
 
 
 class Text(str):
@@ -314,7 +314,8 @@ class Table(dict):  # type: ignore[type-arg]
 
 
 class Plain:
-    pass
+    def method(self) -> None:
+        """Sent as a bound method."""
 
 
 async def a_coroutine() -> None:
@@ -381,7 +382,7 @@ def test_7294_unknown_result(sides: Sides, later: bool, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [len, test_7294_unknown_result, math, [].append, Plain().__init__], ids=lambda value: type(value).__name__
+    "value", [len, test_7294_unknown_result, math, [].append, Plain().method], ids=lambda value: type(value).__name__
 )
 @defect("ours", "our-client", stock="Banana cannot send|no failure but", raises=Exception)
 def test_functions_modules_methods(sides: Sides, value: Any) -> None:
@@ -465,7 +466,7 @@ def test_coroutine_method_that_waits(sides: Sides) -> None:
         first = await waited
         return [first, await mine.callRemote("second"), mine]
 
-    class Mine(sides.client.pb.Referenceable):  # type: ignore[misc]
+    class Mine(sides.client.pb.Referenceable):  # type: ignore[misc,name-defined]
         def remote_second(self) -> int:
             return 2
 

@@ -1,6 +1,7 @@
 """Offers a reference of one connection to another one, and prints what came of it; run with ``python -O``.
 
-Usage: ``python -O -m tests.defects.third_party SERVER-PACKAGE CLIENT-PACKAGE``. No assert statements here: -O drops them.
+Usage: ``python -O -m tests.defects.third_party SERVER-PACKAGE CLIENT-PACKAGE give|cache``.
+No assert statements here: -O drops them.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ def offer(sides: Sides, what: str) -> tuple[list[Any], list[Any]]:
     """
     pb = sides.server.pb
 
-    class Foreign(pb.Cacheable):  # type: ignore[misc]
+    class Foreign(pb.Cacheable):  # type: ignore[misc,name-defined]
         def getTypeToCopy(self) -> bytes:
             return TAG
 
         def getStateToCacheAndObserveFor(self, _perspective: Any, _observer: Any) -> Any:
             return {}
 
-    class Served(pb.Root):  # type: ignore[misc]
+    class Served(pb.Root):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.seen: list[Any] = []
             self.mine = [pb.Referenceable(), Foreign()]
@@ -46,7 +47,7 @@ def offer(sides: Sides, what: str) -> tuple[list[Any], list[Any]]:
         def remote_take(self, value: Any) -> None:
             self.seen.append(value)
 
-    class RemoteForeign(sides.client.pb.RemoteCache):  # type: ignore[misc]
+    class RemoteForeign(sides.client.pb.RemoteCache):  # type: ignore[misc,name-defined]
         pass
 
     sides.client.pb.setUnjellyableForClass(TAG, RemoteForeign)
@@ -61,7 +62,7 @@ def offer(sides: Sides, what: str) -> tuple[list[Any], list[Any]]:
 
 def main(server: str, client: str, what: str) -> None:
     told, seen = offer(Sides(Implementation(server), Implementation(client)), what)
-    refused = [result.type.__name__ for result in told if isinstance(result, Failure)]
+    refused = [str(result.type) for result in told if isinstance(result, Failure)]
     print(f"debug={__debug__} refused={refused} received={len(seen)}")
 
 
