@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.benchmarks.page import write
@@ -39,7 +40,9 @@ peer does not offer. Compare ratios, never numbers of two runs.
 )
 
 
-def _names(known: dict[str, object] | dict[str, str]) -> object:
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what reads names with commas between them."""
+
     def parse(value: str) -> list[str]:
         names = [name for name in value.split(",") if name]
         for name in names:
@@ -54,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the comparison can be told."""
     parser.add_argument("--peers", type=_names(MODULES), default=DEFAULT, metavar="A,B", help="who is measured")
     parser.add_argument(
-        "--workloads", type=_names(dict(WORKLOADS)), default=list(WORKLOADS), metavar="A,B", help="what is measured"
+        "--workloads", type=_names(WORKLOADS), default=list(WORKLOADS), metavar="A,B", help="what is measured"
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured (3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each time (1)")

@@ -34,7 +34,7 @@ def stock_tables(broker: Any) -> dict[str, int]:
 
 def session_tables(broker: Any) -> dict[str, int]:
     """Return the sizes of the tables of a broker of ours."""
-    statistics: dict[str, int] = broker.statistics()
+    statistics: dict[str, int] = broker.session.statistics()
     return statistics
 
 
@@ -84,15 +84,16 @@ class _Server:
     """The listening half."""
 
     def __init__(self, pb: Any, tables: Tables) -> None:
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
+        reactor: Any = installed
         self._pb = pb
         self._tables = tables
         target = type("Target", (_Target, pb.Referenceable), {})
         root = type("Root", (_Root, pb.Root), {"make": staticmethod(target)})()
         root.cached = type("Cached", (_Cached, pb.Cacheable), {"__module__": "tests.benchmarks.pb_shape"})()
-        factory = pb.PBServerFactory(root)
-        self.port: int = reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port  # type: ignore[attr-defined]
+        listening: Any = reactor.listenTCP(0, pb.PBServerFactory(root), interface="127.0.0.1")
+        self.port: int = listening.getHost().port
 
     def tables(self) -> dict[str, int]:
         """Return the size of every table, all connections together."""
@@ -120,10 +121,12 @@ class _Client:
 
     def connect(self, made: Done, failed: Failed, lost: Done = lambda _: None) -> Any:
         """Open one more connection; `made` gets the root. Returns its factory."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
+
+        reactor: Any = installed
 
         factory = _with_end(self._pb.PBClientFactory, lost)()
-        reactor.connectTCP("127.0.0.1", self._port, factory)  # type: ignore[attr-defined]
+        reactor.connectTCP("127.0.0.1", self._port, factory)
         factory.getRootObject().addCallbacks(made, failed)
         return factory
 

@@ -128,10 +128,18 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Return everything that was measured."""
         cells = {
-            workload: {peer: asdict(cell) | ({"median": cell.median} if cell.samples else {}) for peer, cell in row.items()}
+            workload: {
+                peer: asdict(cell) | ({"median": cell.median} if cell.samples else {}) for peer, cell in row.items()
+            }
             for workload, row in self.cells.items()
         }
-        return {"plan": asdict(self.plan), "where": where(), "titles": self.titles, "absent": self.absent, "cells": cells}
+        return {
+            "plan": asdict(self.plan),
+            "where": where(),
+            "titles": self.titles,
+            "absent": self.absent,
+            "cells": cells,
+        }
 
 
 def where() -> dict[str, Any]:

@@ -56,7 +56,8 @@ def text(table: list[list[str]]) -> str:
     lines = []
     for row in table:
         cells = [
-            value.ljust(width) if i < 2 else value.rjust(width) for i, (value, width) in enumerate(zip(row, widths))
+            value.ljust(width) if i < 2 else value.rjust(width)
+            for i, (value, width) in enumerate(zip(row, widths, strict=False))
         ]
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,6 +15,9 @@ from tests.benchmarks.worker import common
 from tests.benchmarks.workloads import WORKLOADS, Sizes, Workload, same, value_of
 
 __all__ = ["Client", "Server", "TwistedPeer"]
+
+#: Seconds from one ping of a polite client to the next.
+PING_INTERVAL = 0.005
 
 
 class Server(Protocol):
@@ -61,18 +63,20 @@ class TwistedPeer(ABC):
 
     def serve(self, control: Control) -> None:
         """Be the server until the harness is gone."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
+        reactor: Any = installed
         server = self.listen()
         worker = _Worker(control, reactor)
         worker.tables = server.tables
         control.tell({"port": server.port})
-        reactor.run()  # type: ignore[attr-defined]
+        reactor.run()
 
     def drive(self, control: Control, port: int) -> None:
         """Be the client until the harness is gone."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
+        reactor: Any = installed
         worker = _Worker(control, reactor)
 
         def opened(client: Client) -> None:
@@ -81,7 +85,7 @@ class TwistedPeer(ABC):
             control.tell({"ready": True})
 
         self.open(port).addCallback(opened).addErrback(worker.tell_failure)
-        reactor.run()  # type: ignore[attr-defined]
+        reactor.run()
 
 
 class _Worker:
@@ -126,18 +130,22 @@ class _Worker:
         self._control.tell({"error": failure.getErrorMessage() or repr(failure.value)})
         traceback.print_exception(failure.value)
 
-    def _own(self, command: dict[str, Any]) -> Coroutine[Any, Any, dict[str, Any]]:
-        """Return what does a command of a client."""
+    async def _own(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Do a command of a client."""
         assert self.client is not None, "only a client is asked to do anything"
         what = command["do"]
         if what == "run":
             workload, sizes = WORKLOADS[command["workload"]], Sizes(**command["sizes"])
-            return _run(self.client, workload, sizes, float(command["seconds"]))
+            return await _run(self.client, workload, sizes, float(command["seconds"]))
         if what == "hold":
-            return _hold(self.client.hold(command["what"]), int(command["count"]))
+            return await _hold(self.client.hold(command["what"]), int(command["count"]))
+        if what == "ping":
+            return await _ping(self.client.operation("echo", 1), self._reactor, float(command["seconds"]))
         if what == "many":
             operation = self.client.operation(command["operation"], 1)
-            return _many(operation, int(command["in_flight"]), float(command["seconds"]), command["most"])
+            if command.get("batches"):
+                return await _batches(operation, int(command["in_flight"]), float(command["seconds"]))
+            return await _many(operation, int(command["in_flight"]), float(command["seconds"]), command["most"])
         raise ValueError(f"no such command: {what}")
 
 
@@ -187,6 +195,43 @@ async def _many(operation: Operation, in_flight: int, seconds: float, most: floa
     """Keep many in flight, for fairness and soak."""
     loop = await _looped(operation, in_flight, seconds, float("inf") if most is None else most)
     return {"count": loop.count, "elapsed": loop.elapsed}
+
+
+async def _batches(operation: Operation, size: int, seconds: float) -> dict[str, Any]:
+    """Start many in one turn of the reactor, wait for all of them, and again."""
+    count, elapsed = 0, 0.0
+    while elapsed < seconds:
+        loop = await _looped(operation, size, float("inf"), size)
+        count, elapsed = count + loop.count, elapsed + loop.elapsed
+    return {"count": count, "elapsed": elapsed}
+
+
+async def _ping(operation: Operation, clock: Any, seconds: float) -> dict[str, Any]:
+    """Start one at fixed times, answered or not, and measure from when each was due: waiting hides nothing then."""
+    start, total = clock.seconds(), max(1, int(seconds / PING_INTERVAL))
+    times: list[float] = []
+    done: Deferred[Any] = Deferred()
+
+    def answered(due: float) -> None:
+        times.append(clock.seconds() - due)
+        if len(times) == total:
+            done.callback(None)
+
+    def failed(problem: Any) -> None:
+        if not done.called:
+            done.errback(problem)
+
+    def begin(number: int) -> None:
+        due = start + number * PING_INTERVAL
+        if number + 1 < total:
+            clock.callLater(max(0.0, due + PING_INTERVAL - clock.seconds()), begin, number + 1)
+        operation(lambda _: answered(due), failed)
+
+    begin(0)
+    await done
+    times.sort()
+    p50, p99 = (percentile(times, share) * 1e6 for share in (0.5, 0.99))
+    return {"p50": p50, "p99": p99, "worst": times[-1] * 1e6, "count": total}
 
 
 def _once(operation: Operation) -> Deferred[Any]:

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
 from tests.benchmarks.port import Done, Failed, Hold, Operation
@@ -20,6 +20,8 @@ __all__ = ["PEER"]
 class _Mirror(Protocol):
     """The server."""
 
+    transport: Any
+
     def dataReceived(self, data: bytes) -> None:
         """Send it back."""
         self.transport.write(data)
@@ -27,6 +29,8 @@ class _Mirror(Protocol):
 
 class _Caller(Protocol):
     """The client: echoes come back in order, so counting bytes tells which is complete."""
+
+    transport: Any
 
     def __init__(self) -> None:
         self._awaited: deque[tuple[int, Any, Done, Failed]] = deque()
@@ -64,10 +68,11 @@ class _Server:
     """The listening half."""
 
     def __init__(self) -> None:
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
-        factory: Factory = ServerFactory.forProtocol(_Mirror)
-        self.port: int = reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port  # type: ignore[attr-defined]
+        reactor: Any = installed
+        factory: Any = ServerFactory.forProtocol(_Mirror)
+        self.port: int = reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port
 
     def tables(self) -> dict[str, int]:
         """There are none."""
@@ -84,12 +89,14 @@ class _Client:
 
     def connect(self, made: Done, failed: Failed) -> None:
         """Open one more connection."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
+        reactor: Any = installed
         caller = _Caller()
-        factory: Factory = ClientFactory.forProtocol(lambda: caller)  # type: ignore[arg-type]
+        factory: Any = ClientFactory()
+        factory.protocol = lambda: caller
         caller.made.addCallbacks(made, failed)
-        reactor.connectTCP("127.0.0.1", self._port, factory)  # type: ignore[attr-defined]
+        reactor.connectTCP("127.0.0.1", self._port, factory)
 
     def opened(self, caller: _Caller) -> Client:
         """Use this connection."""

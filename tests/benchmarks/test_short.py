@@ -1,0 +1,184 @@
+"""The measuring itself, in short: everything runs, gives positive numbers, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import compare, fairness, profiling, scaling
+from tests.benchmarks.__main__ import main
+from tests.benchmarks.chart import svg
+from tests.benchmarks.codecs import CODECS
+from tests.benchmarks.driver import Loop, percentile
+from tests.benchmarks.page import page
+from tests.benchmarks.peers import MODULES, load
+from tests.benchmarks.port import Done, Failed
+from tests.benchmarks.process import Pair, WorkerError
+from tests.benchmarks.runner import Cell, Comparison, Plan
+from tests.benchmarks.soak import Report, soak
+from tests.benchmarks.table import ratio, rows, text
+from tests.benchmarks.workloads import FULL, SMALL, WORKLOADS, same, value_of
+
+
+def available(*names: str) -> list[str]:
+    """Return those of the peers that can be measured here."""
+    return [name for name in names if load(name).missing() is None]
+
+
+def quiet(done: int, total: int, what: str, left: float) -> None:
+    """Show no progress."""
+
+
+@pytest.mark.parametrize("peer", available("stock", "broker-pb"))
+def test_a_short_soak_leaves_nothing(peer: str) -> None:
+    report = soak(peer, 3_000)
+    assert report.calls == 3_000
+    assert report.left == {}
+    assert all(len(parts) == 30 and min(parts) > 0 for parts in report.rss.values())
+
+
+@pytest.mark.parametrize("peer", available(*[name for name in MODULES if name != "stock-again"]))
+def test_every_workload_gives_a_positive_number(peer: str) -> None:
+    offered = [name for name in WORKLOADS if name in load(peer).offers]
+    timed = [name for name in offered if WORKLOADS[name].unit != "B"]
+    comparison = Comparison(Plan([peer], timed + ["memory-conn"], rounds=1, seconds=0.02, sizes=SMALL), quiet)
+    comparison.run()
+    cells = {name: row[peer] for name, row in comparison.cells.items()}
+    assert {name: cell.error for name, cell in cells.items() if cell.error is not None} == {}
+    assert list(cells) == timed + ["memory-conn"]
+    assert all(len(cell.samples) == 1 and cell.samples[0] > 0 for cell in cells.values())
+
+
+def test_the_record_has_17_fields_and_the_values_their_sizes() -> None:
+    assert len(value_of("struct", FULL)) == 17
+    assert len(value_of("ints", FULL)) == 10_000
+    assert len(value_of("recs", FULL)) == 1_000
+    assert len(value_of("octets", FULL)) == 512 * 1024
+    assert same((1, [2]), [1, (2,)])
+    assert not same({"a": 1}, {"a": 2})
+    assert not same([1], [1, 2])
+
+
+def test_a_cell_that_fails_is_reported_and_the_run_goes_on() -> None:
+    # Stock PB takes no string of more than 640 KiB.
+    comparison = Comparison(Plan(["stock"], ["bytes-512k", "seq-null"], rounds=2, seconds=0.02, sizes=FULL), quiet)
+    comparison.plan.sizes = type(FULL)(octets=1 << 20)
+    comparison.run()
+    failed, fine = comparison.cells["bytes-512k"]["stock"], comparison.cells["seq-null"]["stock"]
+    assert failed.error is not None and failed.samples == []
+    assert fine.error is None and len(fine.samples) == 2
+    assert "failed" in text(rows(comparison, "stock"))
+
+
+def test_a_worker_that_does_not_answer_in_time_is_an_error_and_is_ended() -> None:
+    with Pair("echo") as pair:
+        with pytest.raises(WorkerError, match="no answer within"):
+            pair.client.ask(0.05, do="many", operation="echo", in_flight=1, seconds=60.0, most=None)
+        with pytest.raises(WorkerError, match="no such command"):
+            pair.another().ask(10.0, do="dance")
+    assert pair.client._process.returncode is not None
+    assert pair.server._process.returncode is not None
+
+
+def test_an_absent_peer_is_reported_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load("stock-again"), "_module", "tests.benchmarks.nowhere")
+    comparison = Comparison(Plan(["stock-again"], ["seq-null"]), quiet)
+    comparison.run()
+    assert comparison.peers == []
+    assert "nowhere" in comparison.absent["stock-again"]
+
+
+def test_the_command_writes_table_json_and_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "out.json"
+    options = ["--peers", "stock,echo", "--workloads", "seq-null,refs", "--rounds", "1", "--seconds", "0.02", "--small"]
+    assert main([*options, "--json", str(target)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["workload", "unit"] and lines[2].startswith("seq-null") and "×" in lines[2]
+    written = json.loads(target.read_text())
+    assert written["cells"]["seq-null"]["echo"]["median"] > 0
+    assert "echo" not in written["cells"]["refs"]
+
+
+def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--workloads", "seq-nul"])
+    assert "'seq-nul' is none of" in capsys.readouterr().err
+
+
+def made() -> Comparison:
+    """Return a comparison with made-up numbers."""
+    comparison = Comparison(Plan(["stock", "echo"], []), quiet)
+    comparison.cells = {
+        "seq-null": {"stock": Cell([100.0, 300.0, 200.0]), "echo": Cell([400.0, 400.0])},
+        "latency": {"stock": Cell([50.0]), "echo": Cell([100.0])},
+        "refs": {"stock": Cell(error="it broke")},
+    }
+    return comparison
+
+
+def test_table_page_and_chart_show_medians_spreads_and_ratios() -> None:
+    comparison = made()
+    assert ratio(comparison.cells["seq-null"]["echo"], comparison.cells["seq-null"]["stock"]) == 2.0
+    assert rows(comparison, "stock")[1:] == [
+        ["seq-null", "/s", "200 (100–300)", "400 (400–400)", "2×"],
+        ["latency", "us ↓", "50 (50–50)", "100 (100–100)", "2×"],
+        ["refs", "/s", "failed", "–", "–"],
+    ]
+    assert "it broke" in page(comparison, "stock")
+    chart = svg(comparison, "stock")
+    # Twice the rate is twice as good, twice the latency half as good.
+    assert chart.count("<rect") == 1 + 1 + 2
+    assert ">2<" in chart and ">0.5<" in chart
+
+
+def test_a_soak_report_names_what_is_left_and_what_grew() -> None:
+    report = Report(rss={"server": [10_000_000] * 50 + [20_000_000] * 50, "client": [10_000_000] * 100})
+    report.left = {"client": {"exports": (0, 3)}}
+    assert report.problems() == [
+        "client: table exports had 0 entries at the start and has 3 at the end",
+        "server: resident memory grew from 10,000,000 to 20,000,000 bytes",
+    ]
+
+
+def test_the_loop_keeps_its_flight_and_stops_at_its_number() -> None:
+    waiting: list[Done] = []
+    ended: list[object] = []
+
+    def operation(done: Done, failed: Failed) -> None:
+        waiting.append(done)
+
+    loop = Loop(operation, 3, 1e9, ended.append, most=5)
+    loop.start()
+    assert len(waiting) == 3
+    for number in range(5):
+        assert ended == []
+        waiting[number](None)
+    assert (loop.count, len(waiting), ended) == (5, 5, [None])
+
+
+def test_percentile() -> None:
+    values = [float(i) for i in range(100)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([1.0], 0.99)) == (50.0, 99.0, 1.0)
+
+
+def test_the_exponent_tells_linear_from_quadratic() -> None:
+    assert scaling.exponent([1.0, 2.0, 4.0, 8.0]) == pytest.approx(1.0)
+    assert scaling.exponent([9.0, 1.0, 4.0, 16.0, 64.0]) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("shape", list(scaling.SHAPES))
+def test_both_codecs_carry_every_shape_in_pieces(shape: str) -> None:
+    value = scaling.SHAPES[shape](64)
+    for codec in CODECS:
+        data = codec.encode(value)
+        assert [codec.decode(data, piece) for piece in (1, 7, 512, 1 << 20)] == [value] * 4
+    assert len({codec.encode(value) for codec in CODECS}) == 1
+
+
+def test_fairness_and_profile_give_numbers() -> None:
+    got = fairness.measure("stock", {"in_flight": 10, "batches": True}, 0.05)
+    assert got["p99"] >= got["p50"] > 0 and got["rate"] > 0
+    assert "dataReceived" in profiling.profile("stock", "seq-null", "server", 0.05, 20)
+    assert compare.EPILOG.count("pipe-null") >= 2
