@@ -14,23 +14,28 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from broker.testing.transport import MemoryAddress
-from broker.testing.wire import Wire
+from broker.testing.wire import ClockReactor, NotQuiet, Wire
 
 __all__ = ["MemoryClientEndpoint", "MemoryPort", "MemoryServerEndpoint", "memory_endpoints"]
 
 
-def memory_endpoints(**wire_options: Any) -> tuple[MemoryServerEndpoint, MemoryClientEndpoint]:
+def memory_endpoints(
+    *, clock: Clock | None = None, **wire_options: Any
+) -> tuple[MemoryServerEndpoint, MemoryClientEndpoint]:
     """Return a server endpoint and a client endpoint that leads to it.
 
     Each connection is a `Wire`; they are in the client endpoint's `wires`, and its `flush` delivers on all of them.
+    Code that takes a reactor too is given the client endpoint's `reactor`.
 
-    :param wire_options: for each `Wire`: ``clock``, ``latency``, ``chunk``, ``high_water``.
+    :param clock: drives the timers of all connections; by default a new one.
+    :param wire_options: for each `Wire`: ``latency``, ``chunk``, ``high_water``.
     """
     server = MemoryServerEndpoint()
-    return server, MemoryClientEndpoint(server, wire_options)
+    return server, MemoryClientEndpoint(server, clock or Clock(), wire_options)
 
 
 @implementer(IListeningPort)
@@ -85,10 +90,14 @@ class MemoryClientEndpoint:
     """Leads to whatever listens on a `MemoryServerEndpoint`.
 
     :ivar wires: every connection made so far, oldest first.
+    :ivar clock: drives the timers.
+    :ivar reactor: the clock in the shape of a reactor.
     """
 
-    def __init__(self, server: MemoryServerEndpoint, wire_options: dict[str, Any]) -> None:
+    def __init__(self, server: MemoryServerEndpoint, clock: Clock, wire_options: dict[str, Any]) -> None:
         self.wires: list[Wire] = []
+        self.clock = clock
+        self.reactor = ClockReactor(clock)
         self._server = server
         self._wire_options = wire_options
 
@@ -103,7 +112,7 @@ class MemoryClientEndpoint:
             return fail(ConnectionRefusedError("the client's factory made no protocol"))
         accepted = port.factory.buildProtocol(MemoryAddress("client", number))
         # As over TCP: a server that turns a client away does so after the connection has come about.
-        wire = Wire(client, accepted or Protocol(), number=number, **self._wire_options)
+        wire = Wire(client, accepted or Protocol(), number=number, clock=self.clock, **self._wire_options)
         self.wires.append(wire)
         if accepted is None:
             wire.server.loseConnection()
@@ -120,3 +129,4 @@ class MemoryClientEndpoint:
                 wire.flush(rounds)
             if not any(wire.step() for wire in list(self.wires)):
                 return
+        raise NotQuiet(f"the connections still talk after {rounds} rounds")

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from broker.testing.transport import HIGH_WATER, End, MemoryTransport
 
-__all__ = ["NotQuiet", "Wire", "Written"]
+__all__ = ["ClockReactor", "NotQuiet", "Wire", "Written"]
 
 log = Logger()
 
@@ -40,7 +40,7 @@ class Written(NamedTuple):
     data: bytes
 
 
-class _Reactor:
+class ClockReactor:
     """What protocols ask of a reactor, driven by a test's clock."""
 
     def __init__(self, clock: Clock) -> None:
@@ -90,7 +90,7 @@ class Wire:
         self.transcript: list[Written] = []
         self.escaped: list[tuple[End, Failure]] = []
         self._delivering = False
-        reactor = None if clock is None else _Reactor(clock)
+        reactor = None if clock is None else ClockReactor(clock)
         self.client, self.server = (
             MemoryTransport(
                 name, number, high_water=high_water, arrival=self.arrival, written=self._written, reactor=reactor

@@ -1,0 +1,53 @@
+"""What the strategies give crosses unharmed, however it is cut."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import pb
+from broker.testing import pair
+from broker.testing.strategies import plain_values, splits
+
+
+class Echo(pb.Root):
+    def remote_echo(self, value: Any) -> Any:
+        return value
+
+
+@given(plain_values())
+def test_plain_values_cross(value: Any) -> None:
+    connected = pair(Echo())
+    received = connected.call(connected.root, "echo", value)
+    assert received == value
+    assert type(received) is type(value)
+
+
+@given(st.data(), st.binary(max_size=40))
+def test_splits(data: st.DataObject, whole: bytes) -> None:
+    pieces = data.draw(splits(whole, max_cuts=5))
+    assert b"".join(pieces) == whole
+    assert all(pieces) and len(pieces) <= 6
+
+
+@given(st.data(), plain_values(max_leaves=4))
+def test_cut_anywhere(data: st.DataObject, value: Any) -> None:
+    connected = pair(Echo())
+    waiting = connected.root.callRemote("echo", value)
+    for piece in data.draw(splits(bytes(connected.pending("server")))):
+        connected.deliver("server", len(piece))
+    assert connected.result(waiting) == value
+
+
+def test_without_hypothesis() -> None:
+    program = (
+        "import sys; sys.modules['hypothesis'] = None; import broker.testing\n"
+        "try: import broker.testing.strategies\n"
+        "except ImportError as error: print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "broker.testing.strategies needs hypothesis: pip install hypothesis\n"

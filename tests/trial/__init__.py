@@ -1,0 +1,1 @@
+"""What users of trial get; run by ``python -m twisted.trial tests.trial``."""
