@@ -8,8 +8,9 @@ import gc
 from typing import Any
 
 from twisted.internet.defer import gatherResults
+from twisted.python.failure import Failure
 
-from peer.site import Listener, Site, alive, caught, equal, holds, until
+from peer.site import Listener, Site, alive, answer_or_loss, caught, equal, holds, until
 from peer.spread import pb
 
 __all__: list[str] = []
@@ -215,6 +216,18 @@ async def feature_many_references(site: Site) -> None:
     many = await root.callRemote("many", 800)
     equal(len(many), 800)
     equal(await gatherResults([one.callRemote("times", n) for n, one in enumerate(many)]), [2 * n for n in range(800)])
+
+
+async def feature_more_references_than_allowed(site: Site) -> None:
+    """Beyond 1024 objects the call that would send one more fails, if there is a limit, and the connection lives."""
+    root = await site.root()
+    outcome = await answer_or_loss(root, root.callRemote, "many", 1200)
+    if isinstance(outcome, Failure):
+        holds(outcome.check(pb.Error), f"a pb.Error, not {outcome.type}")
+        holds("Maximum PB reference count exceeded" in outcome.getErrorMessage(), "that tells the reason")
+    else:
+        equal(len(outcome), 1200)
+    await alive(root)
 
 
 async def feature_third_party_refused(site: Site) -> None:
