@@ -47,15 +47,16 @@ class Ours:
     name = "broker"
     ours = True
 
+    def __init__(self) -> None:
+        self._dialect = PBDialect(Limits())
+
     def encode(self, value: Any) -> bytes:
         """Return the bytes of an answer with that value."""
-        dialect = PBDialect(Limits())
-        return dialect.encode(Answer(1, dialect.lower(value, _Plain())))
+        return self._dialect.encode(Answer(1, self._dialect.lower(value, _Plain())))
 
     def decode(self, data: bytes, piece: int) -> Any:
         """Return the value of the answer in these bytes, which come so many at a time."""
-        dialect = PBDialect(Limits())
-        message = None
+        dialect, message = self._dialect, None
         for start in range(0, len(data), piece):
             dialect.receive_data(data[start : start + piece])
             message = dialect.next_message()
@@ -79,16 +80,19 @@ class Stock:
     name = "stock"
     ours = False
 
+    def __init__(self) -> None:
+        self._banana, self._transport = _banana()
+
     def encode(self, value: Any) -> bytes:
         """Return the bytes of an answer with that value."""
-        encoder, transport = _banana()
-        encoder.sendEncoded([b"answer", 1, jelly.jelly(value)])
-        data: bytes = transport.value()
+        self._transport.clear()
+        self._banana.sendEncoded([b"answer", 1, jelly.jelly(value)])
+        data: bytes = self._transport.value()
         return data
 
     def decode(self, data: bytes, piece: int) -> Any:
         """Return the value of the answer in these bytes, which come so many at a time."""
-        decoder, _ = _banana()
+        decoder = self._banana
         for start in range(0, len(data), piece):
             decoder.dataReceived(data[start : start + piece])
         return jelly.unjelly(decoder.read[2])

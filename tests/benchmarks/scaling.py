@@ -13,7 +13,7 @@ from tests.benchmarks.codecs import CODECS, Codec
 __all__ = ["SHAPES", "add_options", "exponent", "main", "measure", "series"]
 
 SHAPES: dict[str, Callable[[int], Any]] = {
-    "ints": lambda n: list(range(n)),
+    "ints": lambda n: [i * 7919 % 1_000_003 for i in range(n)],
     "records": lambda n: [{"a": i, "b": str(i), "c": [i, i], "d": None} for i in range(n // 8)],
     "small tokens": lambda n: [b"x" if i % 2 else [] for i in range(n)],
     "one string": lambda n: b"12345678" * n,

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from tests.benchmarks.driver import Loop, Timed, percentile
@@ -107,14 +108,16 @@ class _Worker:
         return "benchmark worker"
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor ends."""
+        """The harness is gone: end with it. An epoll reactor tells that so when nothing is left to be read."""
+        if self._reactor.running:
+            self._reactor.stop()
 
     def doRead(self) -> None:
         """Take what came; end with the harness."""
         commands = self._control.read()
         if commands is None:
             self._reactor.removeReader(self)
-            self._reactor.stop()
+            self.connectionLost(Failure(ConnectionDone()))
             return
         for command in commands:
             answer = common(command)
