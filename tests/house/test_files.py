@@ -48,3 +48,14 @@ def test_no_machine_is_named() -> None:
 
 def test_scripts_can_be_run() -> None:
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+
+
+def test_the_picture_of_the_tree_is_true() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    pictured = set(re.findall(r"^ {6}(\S+) +\S", page, re.MULTILINE))
+    there = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / "broker").iterdir()
+        if path.name != "__pycache__" and path.suffix not in {".so", ".pyc"}
+    }
+    assert pictured == there
