@@ -39,7 +39,12 @@ def main(argv: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_options(parser)
-    code: int = module.main(parser.parse_args(argv[1:] if command else argv))
+    options = parser.parse_args(argv[1:] if command else argv)
+    try:
+        code: int = module.main(options)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
     return code
 
 

@@ -18,14 +18,13 @@ _INTRODUCTION = """\
 <!-- Written by `python -m tests.benchmarks --docs`; do not edit. -->
 
 Server and client are separate processes on 127.0.0.1, each on a core of its own where there are two. The peers take
-turns within one run. Each cell is the median of {rounds} rounds of {seconds:g} s, with the smallest and the largest in
-parentheses. Only ratios within the table mean anything: on another machine every number is different, and on a busy
+turns within one run. Rounds: {rounds}, of {seconds:g} s a cell. A cell shows the median of the rounds, and in
+parentheses the smallest and the largest. Only ratios within the table mean anything: on another machine every number is different, and on a busy
 one they vary by what the parentheses show. Rows marked ↓ are better when smaller.
 
 Python {python}, Twisted {twisted}, {compiled}.
 
-![times better than {base}](performance.svg)
-"""
+![times better than {base}](performance.svg)"""
 
 
 def _markdown(table: list[list[str]]) -> str:

@@ -27,6 +27,8 @@ def _cell(cell: Cell | None) -> str:
         return "–"
     if cell.error is not None:
         return "failed"
+    if not cell.samples:
+        return "–"
     low, high = min(cell.samples), max(cell.samples)
     return f"{number(cell.median)} ({number(low)}–{number(high)})"
 

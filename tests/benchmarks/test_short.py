@@ -113,7 +113,7 @@ def made() -> Comparison:
     comparison.cells = {
         "seq-null": {"stock": Cell([100.0, 300.0, 200.0]), "echo": Cell([400.0, 400.0])},
         "latency": {"stock": Cell([50.0]), "echo": Cell([100.0])},
-        "refs": {"stock": Cell(error="it broke")},
+        "refs": {"stock": Cell(error="it broke"), "echo": Cell()},
     }
     return comparison
 
