@@ -19,8 +19,8 @@ _INTRODUCTION = """\
 
 Server and client are separate processes on 127.0.0.1, each on a core of its own where there are two. The peers take
 turns within one run. Rounds: {rounds}, of {seconds:g} s a cell. A cell shows the median of the rounds, and in
-parentheses the smallest and the largest. Only ratios within the table mean anything: on another machine every number is different, and on a busy
-one they vary by what the parentheses show. Rows marked ↓ are better when smaller.
+parentheses the smallest and the largest. Only ratios within the table mean anything: on another machine every number
+is different, and on a busy one they vary by what the parentheses show. Rows marked ↓ are better when smaller.
 
 Python {python}, Twisted {twisted}, {compiled}.
 
