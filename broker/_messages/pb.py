@@ -145,7 +145,7 @@ class PBDialect:
         self._more.clear()
         end = scanner.position
         scanner.restart(0)
-        return self._read() or self._parse(end)
+        return self._parse(end)
 
     def _wait(self) -> Message | None:
         """Move the beginning of a message to where the rest of it will come."""
@@ -173,7 +173,7 @@ class PBDialect:
         if command == "decref":
             self._position = position
             return Release(request, 1)
-        payload, self._position = self._read_payload(data, position)
+        payload, self._position = self._payload(data, position, False)
         return Answer(request, payload) if command == "answer" else Failed(request, payload)
 
     def _read_call(self, data: bytes, position: int, request: int) -> Message | None:
@@ -195,12 +195,15 @@ class PBDialect:
         wants_answer = data[position]
         if wants_answer > 1 or data[position + 1] != INT:
             return None
-        args, position = self._read_payload(data, position + 2)
-        kwargs, self._position = self._read_payload(data, position)
+        args, position = self._payload(data, position + 2, False)
+        kwargs, self._position = self._payload(data, position, False)
         return Call(request, target, method, wants_answer == 1, args, kwargs, False)
 
-    def _read_payload(self, data: bytes, position: int) -> tuple[Payload, int]:
-        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out."""
+    def _payload(self, data: bytes, position: int, whole: bool) -> tuple[Payload, int]:
+        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out.
+
+        :param whole: it is known that the data hold all of it.
+        """
         if self.plain:
             if data.startswith(self._no_args, position):
                 return Payload(()), position + len(self._no_args)
@@ -211,6 +214,10 @@ class PBDialect:
                 return Payload(value), end
             except NotPlain:
                 pass
+            except Incomplete:
+                # A form in unusual spelling at the very end of the data may look so.
+                if not whole:
+                    raise
         skipper = self._skipper
         skipper.restart(position)
         if not skipper.advance(data):
@@ -222,7 +229,6 @@ class PBDialect:
         data = self._data
         start = self._position
         self._position = end
-        skipper = self._skipper
         count, token, position = header(data, start)
         if token != banana.LIST:
             raise ProtocolError("what came is no message: no list")
@@ -239,15 +245,13 @@ class PBDialect:
             return self._unknown(command, start, f"{count - 1} fields instead of {len(kinds)}")
         fields: list[Any] = []
         for kind in kinds:
-            skipper.restart(position)
-            skipper.advance(data)
             if kind == "p":
-                fields.append(self._payload(position, skipper.position))
+                field, position = self._payload(data, position, True)
             elif self._fits(kind, position):
-                fields.append(banana.decode(data, position, vocabulary=self.vocabulary)[0])
+                field, position = banana.decode(data, position, vocabulary=self.vocabulary)
             else:
                 return self._unknown(command, start, f"field {len(fields) + 1} is not {_KINDS[kind]}")
-            position = skipper.position
+            fields.append(field)
         return _message(command, fields)
 
     def _fits(self, kind: str, position: int) -> bool:
@@ -256,15 +260,6 @@ class PBDialect:
         if token == STRING or token == VOCAB:
             return kind != "i"
         return kind != "s" and token != banana.LIST and token != banana.FLOAT
-
-    def _payload(self, start: int, end: int) -> Payload:
-        """Decode a payload if it is plain, or keep its bytes."""
-        if self.plain:
-            try:
-                return Payload(self._decoder.decode(self._data, start)[0])
-            except NotPlain:
-                pass
-        return Payload(PENDING, self._data[start:end])
 
     def _unknown(self, command: bytes, start: int, problem: str) -> Unknown:
         """Make the message that stands for one that was not understood."""

@@ -181,8 +181,8 @@ class PlainDecoder:
         while count > 0:
             count -= 1
             number = data[position]
-            kind = data[position + 1]
             if number < 0x80:
+                kind = data[position + 1]
                 if kind == 0x81:
                     append(number)
                     position += 2
@@ -190,29 +190,30 @@ class PlainDecoder:
                     append(number | kind << 7)
                     position += 3
                 elif kind == 0x80 and number == 2 and data.startswith(TEXT_HEAD, position):
+                    streak = 0
                     start = position + 13
-                    position = start + data[position + 11]
-                    if data[start - 1] == 0x82 and position - start < 0x80:
-                        if position > size:
+                    end = start + data[position + 11]
+                    if start <= size and data[start - 1] == 0x82 and end - start < 0x80:
+                        if end > size:
                             raise Incomplete
-                        append(data[start:position].decode())
+                        append(data[start:end].decode())
+                        position = end
                     else:
                         text, position = self._string(data, start - 2)
                         append(text.decode())
-                    streak = 0
                     continue
                 else:
+                    streak = 0
                     item, position = self._value(data, position, depth)
                     append(item)
-                    streak = 0
                     continue
                 streak += 1
                 if streak == _RUN and count > _RUN:
                     position, count = _take_ints(items, data, position, count)
                     streak = 0
-                continue
-            item, position = self._value(data, position, depth)
-            append(item)
+            else:
+                item, position = self._value(data, position, depth)
+                append(item)
         return items, position
 
     def _entries(self, data: bytes, position: int, count: int, depth: int) -> tuple[dict[Any, Any], int]:
@@ -229,7 +230,7 @@ class PlainDecoder:
                 start = position + 15
                 position = start + data[position + 13]
                 if position - start > 0x7F:
-                    raise NotPlain("a token that is not understood")
+                    raise NotPlain("a text in unusual spelling")
                 if position > size:
                     raise Incomplete
                 text = data[start:position]
@@ -245,11 +246,16 @@ class PlainDecoder:
             if number < 0x80 and data[position + 1] == 0x81:
                 entries[key] = number
                 position += 2
-            elif number == 2 and data.startswith(TEXT_HEAD, position) and data[position + 12] == 0x82:
+            elif (
+                number == 2
+                and data.startswith(TEXT_HEAD, position)
+                and position + 12 < size
+                and data[position + 12] == 0x82
+            ):
                 start = position + 13
                 position = start + data[position + 11]
                 if position - start > 0x7F:
-                    raise NotPlain("a token that is not understood")
+                    raise NotPlain("a text in unusual spelling")
                 if position > size:
                     raise Incomplete
                 entries[key] = data[start:position].decode()
