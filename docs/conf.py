@@ -36,8 +36,8 @@ def is_worth_telling(record: logging.LogRecord) -> bool:
     """Say whether a warning is about a mistake.
 
     Single backticks mark names of all kinds, Twisted's and Python's too; those that pydoctor does not know remain code.
-    It does not see that a dataclass has parameters, nor that what extends an interface of Twisted's is one. A folder may
-    have no pages yet.
+    It does not see that a dataclass has parameters, nor that what extends an interface of Twisted's is one. A folder
+    may have no pages yet.
     """
     text = record.getMessage()
     harmless = (
