@@ -25,13 +25,7 @@ from broker._objects.referenceable import Referenceable, Root
 from broker._objects.viewable import Viewable, ViewPoint
 from broker._values.jelly import Jellyable
 from broker._values.policy import SecurityOptions
-from broker._values.registry import (
-    Registry,
-    globalSecurity,
-    setUnjellyableFactoryForClass,
-    setUnjellyableForClass,
-    setUnjellyableForClassTree,
-)
+from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker._values.unjelly import Unjellyable
 from broker.errors import (
     DeadReferenceError,
@@ -85,7 +79,9 @@ __all__ = [
     "__version__",
     "connect",
     "getAllPages",
+    "globalRegistry",
     "globalSecurity",
+    "registerException",
     "serve",
     "setUnjellyableFactoryForClass",
     "setUnjellyableForClass",
@@ -93,3 +89,8 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+setUnjellyableForClass = globalRegistry.setUnjellyableForClass
+setUnjellyableFactoryForClass = globalRegistry.setUnjellyableFactoryForClass
+setUnjellyableForClassTree = globalRegistry.setUnjellyableForClassTree
+registerException = globalRegistry.registerException

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
-from broker._limits import Limits
+from broker._limits import PB_SIZE, Limits
 from broker._messages.dialect import Dialect
 from broker._messages.messages import (
     Answer,
@@ -72,6 +72,8 @@ class Session:
         self.dialects = tuple(dialects)
         self.plain = plain
         self.state = State.NEW
+        # What this side tells the peer that it accepts.
+        self._size = min(limits.string, limits.elements)
         self.faults = 0
         self.dialect: Dialect | None = None
         new_number = count(1).__next__
@@ -90,7 +92,8 @@ class Session:
         """The transport is there: the listening side makes its offer."""
         self.state = advance(self.state, Happening.CONNECTED)
         if self.listener:
-            self._out.append(greeting.offer(self.dialects))
+            sized = [greeting.with_size(name, self._size) for name in self.dialects if name == b"pb"]
+            self._out.append(greeting.offer([*sized, *self.dialects]))
 
     def closed(self) -> None:
         """The transport is gone, or is to go. The tables are left to the caller to empty."""
@@ -129,18 +132,20 @@ class Session:
         if expression is None:
             return None
         settle = greeting.chosen if self.listener else greeting.choose
-        name = settle(expression, self.dialects)
-        if name is None:
+        agreed = settle(expression, self.dialects)
+        if agreed is None:
             what = "chose" if self.listener else "offers"
             raise ConnectionRefused(f"the peer {what} no dialect that we speak: {str(expression)[:200]}")
-        dialect = PBDialect(self.limits, vocabulary=name == b"pb", name=name)
+        name, size = agreed
+        accepted = PB_SIZE if size is None else size
+        dialect = PBDialect(self.limits, vocabulary=name == b"pb", name=name, send_string=accepted)
         dialect.plain = self.plain
         dialect.receive_data(self._greeting.take_rest())
         self._greeting = None
         self.dialect = dialect
         self.state = advance(self.state, Happening.AGREED)
         if not self.listener:
-            self._out.append(greeting.pick(name))
+            self._out.append(greeting.pick(name if size is None else greeting.with_size(name, self._size)))
         self._send(Version(PROTOCOL_VERSION))
         return Opened(name)
 
