@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from broker._limits import PB_PREFIX, PB_SIZE, Limits
-from broker._wire import banana, greeting
+from broker._wire import banana
 from broker._wire.buffer import Decoder
 from broker._wire.vocabulary import INCOMING, OUTGOING
 from broker.errors import BananaError, LimitExceeded
@@ -125,9 +125,11 @@ class Banana(Protocol):
         if self.currentDialect:
             self.expressionReceived(obj)
             return
-        choose = greeting.choose if self.isClient else greeting.chosen
-        dialect = choose(obj, self.knownDialects)
-        if dialect is None:
+        offered = obj if self.isClient and isinstance(obj, list) else [obj]
+        for dialect in offered:
+            if isinstance(dialect, bytes) and dialect in self.knownDialects:
+                break
+        else:
             _log.warn("no banana dialect in common with the peer: {offered!r}; closing", offered=obj)
             if self.transport is not None:
                 self.transport.loseConnection()
