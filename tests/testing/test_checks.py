@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker import pb
+from broker import InsecureJelly, pb
 from broker._values.registry import Registry
 from broker.testing import check_copyable, check_referenceable
 
@@ -65,7 +65,7 @@ def test_state_that_does_not_cross(registry: Registry) -> None:
 
 
 def test_unregistered_copy(registry: Registry) -> None:
-    with pytest.raises(pb.InsecureJelly, match="Unregistered"):
+    with pytest.raises(InsecureJelly, match="Unregistered"):
         check_copyable(Unregistered(), registry=registry)
 
 
@@ -85,7 +85,7 @@ def test_copy_is_no_reference(registry: Registry) -> None:
 
 
 def test_object_of_no_flavor() -> None:
-    with pytest.raises(pb.InsecureJelly, match="Plain"):
+    with pytest.raises(InsecureJelly, match="Plain"):
         check_referenceable(Plain())
 
 

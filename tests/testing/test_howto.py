@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from broker.testing.harness import Pairs
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "testing.md"
+NAME = "testing_howto"
 
 
 def blocks() -> list[tuple[int, str]]:
@@ -47,21 +48,17 @@ def run_case(case: type[SynchronousTestCase]) -> int:
 
 
 def test_page() -> None:
-    namespace: dict[str, Any] = {"__name__": "testing_howto"}
+    namespace: dict[str, Any] = {"__name__": NAME}
     ran = 0
     for line, source in blocks():
         before = set(namespace)
         exec(compile("\n" * line + source, str(PAGE), "exec"), namespace)
         for name in sorted(set(namespace) - before):
             value = namespace[name]
-            if (
-                isinstance(value, type)
-                and issubclass(value, SynchronousTestCase)
-                and value.__module__ == "testing_howto"
-            ):
+            if isinstance(value, type) and issubclass(value, SynchronousTestCase) and value.__module__ == NAME:
                 ran += run_case(value)
             elif name.startswith("test_"):
                 run_test(value)
                 ran += 1
     assert ran == 5
-    assert len(blocks()) == 12
+    assert len(blocks()) == 13

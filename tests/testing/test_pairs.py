@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.spread import pb as stock
 from zope.interface import implementer
 
-from broker import pb
+from broker import RemoteError, pb
 from broker.testing import NoResult, NotQuiet, assert_empty, assert_no_escape, pair
 
 STOCK: dict[str, Any] = {"server_factory": stock.PBServerFactory, "client_factory": stock.PBClientFactory}
@@ -62,9 +62,8 @@ def test_call(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("ours", ["client", "server"])
 def test_with_a_stock_end(ours: str) -> None:
-    server = {"server_factory": stock.PBServerFactory} if ours == "client" else {}
-    client = {"client_factory": stock.PBClientFactory} if ours == "server" else {}
-    connected = pair(Desk() if ours == "server" else StockDesk(), **server, **client)
+    theirs: dict[str, Any] = {key: factory for key, factory in STOCK.items() if not key.startswith(ours)}
+    connected = pair(Desk() if ours == "server" else StockDesk(), **theirs)
     assert connected.call(connected.root, "echo", {"a": (1, 2)}) == {"a": (1, 2)}
     assert_empty(connected)
 
@@ -82,10 +81,10 @@ def test_stock_at_both_ends() -> None:
 
 def test_failures_are_raised() -> None:
     connected = pair(Desk())
-    with pytest.raises(pb.RemoteError, match="seat 7"):
+    with pytest.raises(RemoteError, match="seat 7"):
         connected.call(connected.root, "take")
     error = connected.failure(connected.root.callRemote("take"))
-    assert isinstance(error, pb.RemoteError)
+    assert isinstance(error, RemoteError)
     with pytest.raises(AssertionError, match="did not fail; the result is 3"):
         connected.failure(connected.root.callRemote("echo", 3))
 

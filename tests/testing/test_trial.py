@@ -54,11 +54,15 @@ class Cases(BrokerTestMixin, SynchronousTestCase):
         self.assertIsNone(thing)
 
 
+def _text(failure: Any) -> str:
+    return str(failure.value)
+
+
 def problems(name: str) -> tuple[list[str], list[str]]:
     result = TestResult()
     Cases(name).run(result)
     assert result.testsRun == 1
-    return [str(f.value) for _, f in result.failures], [str(f.value) for _, f in result.errors]
+    return [_text(f) for _, f in result.failures], [_text(f) for _, f in result.errors]
 
 
 def test_clean() -> None:

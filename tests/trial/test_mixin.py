@@ -1,4 +1,4 @@
-"""`BrokerTestMixin` in trial's own runner, in synchronous and in asynchronous test cases."""
+"""`BrokerTestMixin` in trial's own runner, in synchronous and asynchronous test cases; see `dev.py`."""
 
 from __future__ import annotations
 

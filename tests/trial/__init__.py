@@ -1,1 +1,0 @@
-"""What users of trial get; run by ``python -m twisted.trial tests.trial``."""
