@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet import defer
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.python.failure import Failure
 
 from broker.errors import (
     DeadReferenceError,
@@ -31,7 +32,14 @@ def explain(error: BaseException, endpoint: str) -> str:
 
     :param endpoint: what was connected to.
     """
-    return one_line(_remote(error) if isinstance(error, RemoteError) else _local(error, endpoint))
+    return one_line(_remote(error) if isinstance(error, RemoteError) else _local(_cause(error), endpoint))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return why this side closed the connection, if that is what happened."""
+    reason = error.args[0] if isinstance(error, PBConnectionLost) and error.args else None
+    value = reason.value if isinstance(reason, Failure) else reason
+    return value if isinstance(value, (ProtocolError, LimitExceeded)) else error
 
 
 def _remote(error: RemoteError) -> str:

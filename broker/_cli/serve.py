@@ -43,6 +43,5 @@ def main(argv: Sequence[str]) -> int:
 
     try:
         return run(work)
-    except CannotStart as error:
-        print(error.code, file=sys.stderr)
+    except CannotStart:
         return 1

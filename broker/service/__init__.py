@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -16,11 +17,20 @@ __all__ = ["BrokerService", "BuiltinRoot", "CannotStart", "Options", "ServeOptio
 
 
 class CannotStart(SystemExit, Exception):
-    """The service cannot start: ends the process with one line on standard error and exit code 1.
+    """The service cannot start: the process ends with exit code 1. Why has been told on standard error by then.
 
     As an `Exception` it passes through ``twistd``'s own cleaning up (the pid file, the parent of a daemon); as a
     `SystemExit` it then ends the interpreter without a traceback.
+
+    :param line: why, in one line.
     """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(1)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
 
 
 class _PluginService(BrokerService):
@@ -46,8 +56,10 @@ def _cannot_start(error: Exception) -> CannotStart:
         line = f"broker: cannot listen at {where}: {reason}"
     else:
         line = f"broker: {' '.join(str(error).split())}"
-    # The log too: a daemon has no standard error.
-    Logger("broker.service").critical("{line}", line=line)
+    # A daemon has no standard error, only the log; and `twistd` has sent `sys.stderr` into the log by now.
+    Logger("broker.service").error("{line}", line=line)
+    if sys.__stderr__ is not None:
+        print(line, file=sys.__stderr__)
     return CannotStart(line)
 
 

@@ -14,6 +14,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
 from zope.interface import implementer
 
+from broker._objects.referenceable import Referenceable
 from broker.interfaces import IPBRoot, IPerspective
 
 __all__ = ["find", "servable"]
@@ -78,14 +79,14 @@ def servable(found: Any, checkers: Sequence[ICredentialsChecker] = ()) -> Any:
         if not checkers:
             raise ValueError(f"{_name(found)} is a realm: say with --auth who may log in")
         return _portal(made, checkers)
-    if IPBRoot(made, None) is None and not (checkers and _is_avatar(made)):
-        raise ValueError(f"{_name(found)} cannot be served: it is neither a broker.Root nor a realm nor a portal")
+    if not _is_root(made) and not (checkers and IPerspective.providedBy(made)):
+        raise ValueError(f"{_name(found)} cannot be served: it is no broker.Root, no realm and no portal")
     return _portal(_Shared(made), checkers) if checkers else made
 
 
 def _make(found: Any) -> Any:
     """Return the object itself, or what the class or function makes."""
-    finished = not isinstance(found, type) and (IRealm.providedBy(found) or IPBRoot(found, None) is not None)
+    finished = not isinstance(found, type) and (IRealm.providedBy(found) or _is_root(found))
     if finished or not callable(found):
         return found
     if not _takes(found, 0):
@@ -101,18 +102,21 @@ def _takes(found: Any, count: int) -> bool:
     """Tell whether something can be called with so many positional arguments."""
     try:
         inspect.signature(found).bind(*[None] * count)
-    except (TypeError, ValueError):
+    except TypeError:
         return False
+    except ValueError:
+        # Some classes written in C do not say what they take.
+        return count == 0
     return True
 
 
-def _is_avatar(made: Any) -> bool:
-    return bool(IPerspective.providedBy(made)) or hasattr(made, "perspectiveMessageReceived")
+def _is_root(made: Any) -> bool:
+    return isinstance(made, Referenceable) or IPBRoot(made, None) is not None
 
 
 def _name(found: Any) -> str:
     name = getattr(found, "__qualname__", None)
-    return repr(name) if name else f"a {type(found).__name__}"
+    return repr(name) if name else f"an object of class {type(found).__name__!r}"
 
 
 def _portal(realm: Any, checkers: Sequence[ICredentialsChecker]) -> Portal:

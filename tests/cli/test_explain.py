@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from broker._values.registry import globalRegistry
 from twisted.internet import defer, error
 
 from broker._cli.explain import explain, one_line
 from broker._objects.failures import remote_exception
+from broker._values.registry import globalRegistry
 from broker.errors import (
     BananaError,
     ConnectionRefused,

@@ -45,6 +45,7 @@ PAIRS: dict[str, tuple[str, str]] = {
 #: Modules that the programs of a pair share, and the programs with a test of their own below.
 SHARED = {"trap_errors.py", "pond.py", "ducks.py"}
 OWN_TESTS = {
+    "demo.py",  # in tests/house
     "errors_server.py",
     "errors_client.py",
     "chat_server.py",

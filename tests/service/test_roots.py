@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.interfaces import IPerspective
 from twisted.cred.checkers import AllowAnonymousAccess
 from twisted.cred.credentials import Anonymous
 from twisted.cred.portal import IRealm, Portal
@@ -16,6 +15,7 @@ from zope.interface import implementer
 
 from broker._objects.perspective import Avatar
 from broker._objects.referenceable import Referenceable, Root
+from broker.interfaces import IPerspective
 from broker.service.roots import find, servable
 
 ANYBODY = [AllowAnonymousAccess()]
@@ -98,13 +98,13 @@ def broken() -> Any:
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        (Realm(), "a Realm is a realm: say with --auth who may log in"),
+        (Realm(), "an object of class 'Realm' is a realm: say with --auth who may log in"),
         (Realm, "'Realm' is a realm"),
         (Customer, "calling it needs arguments .*--auth"),
         (lambda a, b, c: None, "calling it needs arguments$"),
-        (5, "a int cannot be served: it is neither"),
-        (dict, "'dict' cannot be served: it is neither"),
-        (broken, r"'broken' cannot be served: KeyError: 'no\\\\nstock' \(test_roots.py, line \d+\)"),
+        (5, "an object of class 'int' cannot be served: it is no broker.Root"),
+        (dict, "'dict' cannot be served: it is no broker.Root"),
+        (broken, r"'broken' cannot be served: KeyError: 'no\\nstock' \(test_roots.py, line \d+\)"),
     ],
 )
 def test_what_cannot_be_served(found: Any, reason: str) -> None:
