@@ -111,18 +111,17 @@ def int_token(number: int, prefix_limit: int = PB_PREFIX) -> bytes:
     :param prefix_limit: most digits that the peer accepts.
     :raises LimitExceeded: the integer has more digits.
     """
-    token = INT_TOKENS.get(number)
-    if token is not None:
-        return token
-    if 0 < number < 1 << 21:
-        return bytes((number & 127,)) + INT_TOKENS[number >> 7]
-    if 0 < number <= _LARGEST_INT:
+    if 0 <= number <= _LARGEST_INT and prefix_limit >= 5:
+        if number < 1 << 14:
+            return INT_TOKENS[number]
+        if number < 1 << 21:
+            return bytes((number & 127,)) + INT_TOKENS[number >> 7]
         return bytes((number & 127, number >> 7 & 127, number >> 14 & 127)) + INT_TOKENS[number >> 21]
     if number.bit_length() > 7 * prefix_limit:
         raise LimitExceeded(f"an integer of {number.bit_length()} bits; the peer accepts {7 * prefix_limit}")
     digits = int_to_digits(abs(number))
-    if number > 0:
-        return digits + b"\x85"
+    if number >= 0:
+        return digits + (b"\x81" if number <= _LARGEST_INT else b"\x85")
     return digits + (b"\x83" if number >= _SMALLEST_INT else b"\x86")
 
 
