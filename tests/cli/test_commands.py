@@ -109,7 +109,7 @@ def test_a_server_of_another_protocol() -> None:
         with Program([*BROKER, "call", where, "ping"]) as client:
             connection, _ = other.accept()
             with connection:
-                connection.sendall(b"220 mail.example.org ready, and glad to hear from you at last\r\n")
+                connection.sendall(b"220 mail.example.org ready, and glad to hear from you at long last\r\n")
                 code, output, errors = client.end(None)
     assert errors.startswith(f"broker call: {where} does not speak PB: ")
     assert (code, output, errors.count("\n")) == (1, [], 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import signal
 import sys
 from pathlib import Path
@@ -23,24 +24,8 @@ PAIRS: dict[str, tuple[str, str]] = {
         "got Key, the right one: True\ngot Key, the right one: False\n",
     ),
     "callback": ("3...\n2...\n1...\nlift-off\n", "3: heard\n2: heard\n1: heard\n"),
-    "trap": (
-        "safe call: stored a text\n"
-        "not allowed to travel: InsecureJelly: {insecure}\n"
-        "remote exception: Refused: the store is not to be cleared\n"
-        "stale reference: DeadReferenceError: {dead}\n",
-        "",
-    ),
     "pond": ("the pond is safe, all 15 of them\n", "got a ReceivedPond with ['frogs', 'toads']\n"),
     "ducks": ("ducks: Huey, Dewey\nducks: Huey, Dewey, Louie\nstill the same pond: True\n", "0 copies left\n"),
-    "login": (
-        "I am alice\n"
-        "greeted: hello, alice\n"
-        "you said: thank you\n"
-        "refused: twisted.cred.error.UnauthorizedLogin\n"
-        "I am nobody\n"
-        "not for everybody: No such method: perspective_greetMe\n",
-        "alice comes\nalice goes\nnobody comes\nnobody goes\n",
-    ),
 }
 #: Modules that the programs of a pair share, and the programs with a test of their own below.
 SHARED = {"trap_errors.py", "pond.py", "ducks.py"}
@@ -48,6 +33,10 @@ OWN_TESTS = {
     "demo.py",  # in tests/house
     "errors_server.py",
     "errors_client.py",
+    "trap_server.py",
+    "trap_client.py",
+    "login_server.py",
+    "login_client.py",
     "chat_server.py",
     "chat_client.py",
     "quotes/quote_server.py",
@@ -73,8 +62,8 @@ def test_pair(name: str) -> None:
     printed, served = PAIRS[name]
     with serving([*script(f"{name}_server.py"), ENDPOINT]) as (server, endpoint):
         output = client(f"{name}_client.py", endpoint)
-        for line in served.splitlines()[len(served.splitlines()) - 1 :]:
-            server.wait_for(f"^{line.replace('[', '.').replace(']', '.')}$")
+        if served:
+            server.wait_for(f"^{re.escape(served.splitlines()[-1])}$")
         code, said, errors = server.end(signal.SIGINT)
     assert output == printed
     assert "".join(f"{line}\n" for line in said[1:]) == served
@@ -94,6 +83,38 @@ def test_errors() -> None:
     assert "nobody thought of zero people" in log and "ZeroDivisionError" in log
     assert "OutOfStock" not in log and "coffee" not in log
     assert errors == ""
+
+
+def test_trap() -> None:
+    """Four calls: one that works, one that cannot be sent, one that fails there, one that is too late."""
+    with serving([*script("trap_server.py"), ENDPOINT]) as (server, endpoint):
+        safe, insecure, remote, stale = client("trap_client.py", endpoint).splitlines()
+        _, said, errors = server.end(signal.SIGINT)
+    assert safe == "safe call: stored a text"
+    assert re.fullmatch(r"not allowed to travel: InsecureJelly: .*\b__main__\.Secret\b.*", insecure)
+    assert remote == "remote exception: Refused: the store is not to be cleared"
+    assert stale.startswith("stale reference: DeadReferenceError: ")
+    assert (said[1:], errors) == ([], "")
+
+
+def test_login() -> None:
+    """A member, somebody with a wrong password, and nobody in particular; each member leaves once."""
+    with serving([*script("login_server.py"), ENDPOINT]) as (server, endpoint):
+        output = client("login_client.py", endpoint)
+        server.wait_for("^nobody goes$")
+        _, said, errors = server.end(signal.SIGINT)
+    assert output == (
+        "I am alice\n"
+        "greeted: hello, alice\n"
+        "you said: thank you\n"
+        "refused: twisted.cred.error.UnauthorizedLogin\n"
+        "I am nobody\n"
+        "not for everybody: No such method: perspective_greetMe\n"
+    )
+    assert said[1:] == ["alice comes", "alice goes", "nobody comes", "nobody goes"]
+    # No exception of these was foreseen, so they are logged: the wrong password, and the method that is not there.
+    assert "UnauthorizedLogin" in errors and "perspective_greetMe" in errors
+    assert errors.count("Peer will receive") == 2
 
 
 def test_chat() -> None:
