@@ -168,7 +168,7 @@ class Broker(Tables):
 
     @property
     def _dialect(self) -> Any:
-        dialect = self.session.dialect
+        dialect = self.session.dialect or self.session.sender
         if dialect is None:
             raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")
         return dialect
@@ -187,7 +187,10 @@ class Broker(Tables):
         for table, number in reversed(self._journal or ()):
             dropped = table.release(number, 1)
             if dropped is not None:
-                self._released(Released(dropped, table is self.session.caches.ours))
+                cached = table is self.session.caches.ours
+                if not cached:
+                    table.forget(number)
+                self._released(Released(number, dropped, cached))
 
     # Calls.
 
@@ -267,6 +270,7 @@ class Broker(Tables):
         entry = event.export
         if event.cached:
             self._stopped_observing(entry)
+            self.session.uncache(event.number)
             return
         cleanup = self._localCleanup.pop(entry.identity, None)
         if cleanup is not None:

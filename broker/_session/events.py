@@ -32,11 +32,16 @@ class Answered:
 
 
 class Released:
-    """They hold none of our object any more; it left the table. `cached` tells from which of the two."""
+    """They hold none of our object `number` any more.
 
-    __slots__ = ("cached", "export")
+    An object given out by reference has left the table. A `cached` one is still there, so that a last update can be
+    sent; `Session.uncache` ends it.
+    """
 
-    def __init__(self, export: Export, cached: bool) -> None:
+    __slots__ = ("cached", "export", "number")
+
+    def __init__(self, number: int, export: Export, cached: bool) -> None:
+        self.number = number
         self.export = export
         self.cached = cached
 

@@ -90,9 +90,9 @@ class Exports:
         return number
 
     def release(self, number: int, count: int) -> Export | None:
-        """Take back `count` references.
+        """Take back `count` references. When that was the last of them the entry should leave the table by `forget`.
 
-        :returns: the entry when that was the last of them and it left the table, else None.
+        :returns: the entry when that was the last of them, else None.
         :raises LookupError: there is no such number, or they hold fewer than that.
         """
         entry = self.entries.get(number)
@@ -101,11 +101,16 @@ class Exports:
         if not 0 < count <= entry.refcount:
             raise LookupError(f"release of {count} of {self.what} {number}, of which {entry.refcount} are out")
         entry.refcount -= count
-        if entry.refcount:
-            return None
+        return None if entry.refcount else entry
+
+    def forget(self, number: int) -> bool:
+        """Take an entry out of the table if they hold none of it; return whether that was so."""
+        entry = self.entries.get(number)
+        if entry is None or entry.refcount:
+            return False
         del self.entries[number]
         self.numbers.pop(entry.identity, None)
-        return entry
+        return True
 
     def clear(self) -> list[Export]:
         """Empty the table and return what was in it."""

@@ -84,6 +84,7 @@ class Session:
         self.answers = Answers(limits.calls)
         greeting_limits = replace(limits, message=min(limits.message, GREETING_SIZE))
         self._greeting: Decoder | None = Decoder(greeting_limits, vocabulary=False)
+        self._spelled_out: PBDialect | None = None
         self._out: list[bytes] = []
 
     # The life of the connection.
@@ -182,9 +183,9 @@ class Session:
         if export is None:
             return None
         cached = table is self.caches.ours
-        if cached:
-            self._send(CacheReleased(number))
-        return Released(export, cached)
+        if not cached:
+            table.forget(number)
+        return Released(number, export, cached)
 
     def fault(self, problem: str) -> Fault:
         """Count a wrong message.
@@ -226,6 +227,11 @@ class Session:
         """Say that a command was not understood."""
         self._send(NotUnderstood(message.command))
 
+    def uncache(self, number: int) -> None:
+        """Forget a cached object of ours that they hold no more, and say that no updates will come."""
+        if self.caches.ours.forget(number):
+            self._send(CacheReleased(number))
+
     def release_dropped(self) -> None:
         """Send a release for everything of theirs that was dropped since the last time."""
         if self.state is not State.OPEN:
@@ -244,10 +250,22 @@ class Session:
         out.clear()
         return data
 
+    @property
+    def sender(self) -> Dialect | None:
+        """The dialect to send in, or None when nothing can be sent yet.
+
+        The listening side can send before it knows the choice: spelled out, which is right in ``pb`` and in ``none``.
+        """
+        if self.dialect is None and self.listener and self.state is State.GREETING:
+            if self._spelled_out is None:
+                self._spelled_out = PBDialect(self.limits, vocabulary=False)
+            return self._spelled_out
+        return self.dialect
+
     def _send(self, message: Message) -> None:
-        if self.state is State.OPEN:
-            assert self.dialect is not None
-            self._out.append(self.dialect.encode(message))
+        dialect = self.dialect if self.state is State.OPEN else self.sender
+        if dialect is not None and self.state is not State.CLOSED:
+            self._out.append(dialect.encode(message))
 
     def clear(self) -> tuple[list[Any], list[Export], list[Export]]:
         """Empty all tables; return those who waited for answers, the exports and our cached objects."""

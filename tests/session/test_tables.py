@@ -35,6 +35,7 @@ def test_export_counts_and_never_reuses_a_number() -> None:
     assert table.release(1, 1) is None
     gone = table.release(1, 1)
     assert gone is not None and gone.object is thing
+    assert table.forget(1) and not table.forget(1)
     assert table.entries == {} and table.numbers == {}
     assert table.again("a") is None
     assert table.add(thing, "a") == 2
@@ -55,6 +56,15 @@ def test_release_of_a_wrong_count(amount: int) -> None:
     table.add(Thing(), "a")
     with pytest.raises(LookupError):
         table.release(1, amount)
+    assert table.entries[1].refcount == 1
+
+
+def test_an_object_sent_again_before_it_is_forgotten_stays() -> None:
+    table = exports()
+    table.add(Thing(), "a")
+    assert table.release(1, 1) is not None
+    assert table.again("a") == 1
+    assert not table.forget(1)
     assert table.entries[1].refcount == 1
 
 
@@ -197,7 +207,9 @@ class Link(RuleBasedStateMachine):
     @rule()
     def deliver_release(self) -> None:
         if self.to_exporter:
-            self.exports.release(*self.to_exporter.pop(0))
+            number, amount = self.to_exporter.pop(0)
+            if self.exports.release(number, amount) is not None:
+                assert self.exports.forget(number)
 
     @invariant()
     def what_is_held_is_exported(self) -> None:
