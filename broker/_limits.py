@@ -29,7 +29,7 @@ class Limits:
     :param prefix: most bytes of a length prefix, PB's own number. It bounds integers to 448 bits.
     :param depth: deepest nesting of containers, sent or received. 300: stock PB fails between 300 and 400.
     :param references: most objects that one peer may hold at a time: those exported to it, and as many cached.
-        16384: PB's 1,024 is the second limit its users run into.
+        8192: PB's 1,024 is the second limit its users run into.
     :param calls: most calls of one peer that may be unanswered here at a time. 10,000: a Deferred and its table
         entry are about 1 KiB, so 10 MiB.
     :param unanswered: most connections of one server that have not finished negotiating. 1,000.
@@ -45,7 +45,7 @@ class Limits:
     elements: int = 4 * 1024 * 1024
     prefix: int = PB_PREFIX
     depth: int = 300
-    references: int = 16 * 1024
+    references: int = 8 * 1024
     calls: int = 10_000
     unanswered: int = 1_000
     handshake: float = 30.0

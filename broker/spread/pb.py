@@ -54,7 +54,7 @@ from broker.spread.flavors import (
 from broker.spread.jelly import globalSecurity, jelly, unjelly
 
 #: Most references, and most cached objects, that one peer may hold; PB's own number was 1,024. Read when needed.
-MAX_BROKER_REFS = 16 * 1024
+MAX_BROKER_REFS = 8 * 1024
 
 #: The port that PB servers use by custom.
 portno = 8787
