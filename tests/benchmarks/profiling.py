@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.benchmarks.peers import MODULES, load
-from tests.benchmarks.process import Pair
+from tests.benchmarks.process import Pair, WorkerError
 from tests.benchmarks.workloads import FULL, WORKLOADS
 
 __all__ = ["add_options", "main", "profile"]
@@ -43,7 +43,11 @@ def main(options: argparse.Namespace) -> int:
     if reason is not None:
         print(reason)
         return 1
-    text = profile(options.peer, options.workload, options.side, options.seconds, options.lines)
+    try:
+        text = profile(options.peer, options.workload, options.side, options.seconds, options.lines)
+    except WorkerError as error:
+        print(f"{load(options.peer).title} failed: {error}")
+        return 1
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
     else:

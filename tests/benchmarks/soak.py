@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from tests.benchmarks.peers import MODULES, load
-from tests.benchmarks.process import Pair, Worker
+from tests.benchmarks.process import Pair, Worker, WorkerError
 from tests.benchmarks.screen import Progress
 
 __all__ = ["Report", "add_options", "main", "soak"]
@@ -105,6 +105,9 @@ def main(options: argparse.Namespace) -> int:
     progress = Progress()
     try:
         report = soak(options.peer, options.calls, progress)
+    except WorkerError as error:
+        print(f"{load(options.peer).title} failed: {error}")
+        return 1
     finally:
         progress.end()
     print(f"{load(options.peer).title}: {report.calls:,} calls in {report.seconds:,.0f} s")
