@@ -50,7 +50,7 @@ class House:
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
 
-    def requestAvatar(self, avatarId: bytes, mind: Any, *interfaces: Any) -> tuple[Any, User, Callable[[], None]]:
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, User, Callable[[], None]]:
         user = User(self, avatarId.decode(), mind)
         return broker.IPerspective, user, user.leave
 

@@ -85,8 +85,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):
         self["credCheckers"] = []
 
     def opt_listen(self, description: str) -> None:
-        """Endpoint to serve at, repeatable: tcp:PORT[:interface=ADDRESS], unix:/PATH[:mode=660], ssl:..., or a bare
-        port. Without an interface only this machine can connect. [default: tcp:8787:interface=127.0.0.1]"""
+        """An endpoint to serve at; repeatable. [default: tcp:8787:interface=127.0.0.1]"""
         try:
             parse(_reactor(), guarded(description)[0])
         except ValueError as error:
@@ -94,8 +93,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):
         self["listen"].append(description)
 
     def opt_auth(self, description: str) -> None:
-        """Who may log in, repeatable: file:PATH (lines of name:password), memory:NAME:PASSWORD, anonymous; see
-        --help-auth. Passwords must be stored plain: PB's login answers a challenge."""
+        """Who may log in: file:PATH, memory:NAME:PASSWORD, anonymous, or another of --help-auth; repeatable."""
         kind, _, argument = description.partition(":")
         if kind == "file" and not os.path.isfile(argument):
             raise usage.UsageError(f"--auth file: there is no file {argument!r}")
@@ -177,6 +175,14 @@ class Options(ServeOptions):
 
         The root is an object, or a class or function that makes one when called without arguments.
         Modules are also looked for in the current directory.
+
+        Endpoints are Twisted's: tcp:PORT[:interface=ADDRESS], unix:/PATH[:mode=660], ssl:PORT:privateKey=FILE:...,
+        or a bare port number. Without an interface only this machine can connect, without a mode only this user.
+
+        A password file has lines of name:password, in plain text: the login of Perspective Broker answers a challenge
+        and never sends the password. Checkers that want to see the password itself cannot be used.
+
+        Counts and sizes may be written as 64k, 256M or 2G.
         """
 
     def postOptions(self) -> None:
