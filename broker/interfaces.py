@@ -10,7 +10,7 @@ __all__ = ["IJellyable", "IPBRoot", "IPerspective", "IUnjellyable"]
 class IJellyable(Interface):
     """An object that decides itself in which form it is sent."""
 
-    def jellyFor(jellier):  # type: ignore[no-untyped-def] # noqa: N805
+    def jellyFor(jellier):  # type: ignore[no-untyped-def]
         """Return the s-expression to send.
 
         :param jellier: lowers one value, of which this object is a part: ``jellier.jelly(part)`` lowers a part of the
@@ -23,7 +23,7 @@ class IJellyable(Interface):
 class IUnjellyable(Interface):
     """A blank instance that takes its contents from a received s-expression."""
 
-    def unjellyFor(unjellier, expression):  # type: ignore[no-untyped-def] # noqa: N805
+    def unjellyFor(unjellier, expression):  # type: ignore[no-untyped-def]
         """Take the contents, and return the object that is to stand in the received value.
 
         :param unjellier: lifts one value, of which this object is a part: ``unjellier.unjelly(expression[1])`` lifts
@@ -36,7 +36,7 @@ class IUnjellyable(Interface):
 class IPBRoot(Interface):
     """Whatever a server can serve: the maker of the object that a peer gets first."""
 
-    def rootObject(broker):  # type: ignore[no-untyped-def] # noqa: N805
+    def rootObject(broker):  # type: ignore[no-untyped-def]
         """Return the referenceable object to serve as ``root``.
 
         :param broker: the new connection.
@@ -46,7 +46,7 @@ class IPBRoot(Interface):
 class IPerspective(Interface):
     """What somebody who logged in may do; a realm is asked for one."""
 
-    def perspectiveMessageReceived(broker, message, args, kwargs):  # type: ignore[no-untyped-def] # noqa: N805
+    def perspectiveMessageReceived(broker, message, args, kwargs):  # type: ignore[no-untyped-def]
         """Serve one call of the one who logged in.
 
         :param broker: the connection; ``broker.unserialize(args, self)`` decodes the arguments, and the result is to

@@ -73,7 +73,7 @@ class Slot:
         if self.keys is not None:
             return self.keys.frozen(items)
         value = self.value
-        if type(value) is tuple and all(item is other for item, other in zip(value, items)):
+        if type(value) is tuple and all(item is other for item, other in zip(value, items, strict=True)):
             return value
         return tuple(items)
 
