@@ -166,12 +166,3 @@ def test_method_names_of_an_avatar(sides: Sides, name: str) -> None:
     called = avatar.callRemote("public")
     wire.pump()
     assert value_of(called) == "public"
-
-
-@defect("ours", stock="another value")
-def test_attributes_that_are_no_methods(sides: Sides) -> None:
-    """An attribute ``remote_x`` that cannot be called is looked up all the same and fails with a TypeError."""
-    root = served(sides)
-    root.remote_number = 17
-    failure = failure_of(Wire(sides, root).call("number"))
-    assert failure.check("twisted.spread.flavors.NoSuchMethod", sides.client.pb.NoSuchMethod), "another value"
