@@ -10,20 +10,11 @@ from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 
 from broker._limits import Limits
-from broker._net.factory import ClientFactory, ServerFactory
+from broker._net.factory import ClientFactory, ServerFactory, running_reactor
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
 __all__ = ["connect", "loopback", "serve"]
-
-
-def _reactor(reactor: Any) -> Any:
-    """Return the reactor given, or the one that runs. Only asking for it here keeps the choice with the program."""
-    if reactor is not None:
-        return reactor
-    from twisted.internet import reactor as running
-
-    return running
 
 
 def loopback(description: str) -> str:
@@ -67,7 +58,7 @@ def connect(
         `twisted.internet.defer.TimeoutError`. ``reference.broker.disconnect()`` closes the connection.
     :raises ValueError: the endpoint string is none.
     """
-    reactor = _reactor(reactor)
+    reactor = running_reactor(reactor)
     where = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     factory = ClientFactory(unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
 
@@ -116,7 +107,7 @@ def serve(
     :raises ValueError: the endpoint string is none.
     :raises TypeError: the root cannot be served.
     """
-    reactor = _reactor(reactor)
+    reactor = running_reactor(reactor)
     where = serverFromString(reactor, loopback(endpoint)) if isinstance(endpoint, str) else endpoint
     return where.listen(
         ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)

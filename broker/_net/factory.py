@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
@@ -22,9 +22,21 @@ from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.errors import PBConnectionLost
 from broker.interfaces import IPBRoot
 
-__all__ = ["ClientFactory", "ServerFactory"]
+__all__ = ["ClientFactory", "ServerFactory", "running_reactor"]
 
 log = Logger()
+
+#: Seconds that an endpoint may take from one address to the next before a failed attempt counts as the last one.
+RETRY_TIME: Final = 1.0
+
+
+def running_reactor(reactor: Any) -> Any:
+    """Return the reactor given, or the one that runs. Only asking for it here keeps the choice with the program."""
+    if reactor is not None:
+        return reactor
+    from twisted.internet import reactor as running
+
+    return running
 
 
 class _Connections:
@@ -93,6 +105,17 @@ class ClientFactory(_Connections, _ClientFactory):
         self._reset()
         for request in requests:
             request.errback(reason)
+
+    def stopFactory(self) -> None:
+        """No attempt to connect is under way any more. Behind an endpoint that is all one hears of a failed one."""
+        super().stopFactory()
+        if self._connector is None and self.rootObjectRequests:
+            # An endpoint with several addresses tries the next one a moment later.
+            running_reactor(self.reactor).callLater(RETRY_TIME, self._giveUp)
+
+    def _giveUp(self) -> None:
+        if not self.numPorts and self._broker is None:
+            self._failAll(Failure(PBConnectionLost("the connection could not be made")))
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """The connection could not be made: whoever waits for the root object learns why."""

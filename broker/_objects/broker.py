@@ -282,13 +282,16 @@ class Broker(Tables):
 
     def unknownMessage(self, message: Unknown) -> None:
         """A well-framed message that means nothing here: say so and go on."""
-        self.logFault(self.session.fault(message.problem))
+        fault = self.session.fault(message.problem)
         if message.request is not None:
             error = BadValue(message.problem)
             call = Call(message.request, 0, message.command, True, Payload(None), Payload(None), False)
             self.refused = error
             send_failure(self, call, Failure(error))
-        else:
+            return
+        self.logFault(fault)
+        # Answering this one could go on for ever.
+        if message.command != b"didNotUnderstand":
             self.session.not_understood(message)
 
     def logFault(self, fault: Fault) -> None:

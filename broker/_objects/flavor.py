@@ -38,7 +38,7 @@ def find_method(target: object, prefix: str, name: str) -> Callable[..., Any]:
     :raises NoSuchMethod: there is none.
     """
     method = getattr(target, prefix + name, None)
-    if method is None:
+    if not callable(method):
         raise NoSuchMethod(f"No such method: {prefix}{name[:200]}")
     return method  # type: ignore[no-any-return]
 

@@ -74,13 +74,11 @@ class RemoteReference(Serializable):
             self.broker.notifyOnDisconnect(self._disconnected)
 
     def dontNotifyOnDisconnect(self, callback: Callable[[RemoteReference], object]) -> None:
-        """Take back one `notifyOnDisconnect`.
-
-        :raises ValueError: it is not registered.
-        """
-        self.disconnectCallbacks.remove(callback)
-        if not self.disconnectCallbacks:
-            self.broker.dontNotifyOnDisconnect(self._disconnected)
+        """Take back one `notifyOnDisconnect`, if it is registered."""
+        if callback in self.disconnectCallbacks:
+            self.disconnectCallbacks.remove(callback)
+            if not self.disconnectCallbacks:
+                self.broker.dontNotifyOnDisconnect(self._disconnected)
 
     def _disconnected(self) -> None:
         callbacks, self.disconnectCallbacks = self.disconnectCallbacks, []

@@ -10,6 +10,7 @@ from twisted.internet.base import BaseConnector
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.defects.defect import defect
@@ -84,10 +85,13 @@ def test_4976_failed_connection_behind_an_endpoint(sides: Sides, ask: str) -> No
     """A connection that fails behind an endpoint leaves the pending root object or login waiting for ever."""
     network = Network()
     factory = sides.client.pb.PBClientFactory()
+    clock = factory.reactor = Clock()
     asked = ASK[ask](factory)
     connecting = endpoint(network).connect(factory)
     network.connectors[0].connectionFailed(Failure(ConnectionRefusedError()))
     assert failure_of(connecting).check(ConnectionRefusedError)
+    # Endpoints with several addresses are given a moment to try the next one.
+    clock.advance(1.0)
     failure_of(asked)
 
 
