@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -62,7 +63,10 @@ def _callables() -> list[str]:
     found = []
     for name in NAMES:
         module, _, attribute = name.partition(".")
-        value = getattr(importlib.import_module(f"twisted.spread.{module}"), attribute)
+        with warnings.catch_warnings():
+            # One of the names is there only to say that it should not be used.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            value = getattr(importlib.import_module(f"twisted.spread.{module}"), attribute)
         if inspect.isfunction(value):
             found.append(name)
         elif inspect.isclass(value) and value.__module__ == f"twisted.spread.{module}":
