@@ -152,7 +152,6 @@ class PBDialect:
         self._more[:0] = self._data[self._position :]
         self._data = b""
         self._position = 0
-        self._scanner.restart(0)
         return self.next_message()
 
     def _read(self) -> Message | None:
@@ -173,7 +172,7 @@ class PBDialect:
         if command == "decref":
             self._position = position
             return Release(request, 1)
-        payload, self._position = self._payload(data, position, False)
+        payload, self._position = self._payload(data, position)
         return Answer(request, payload) if command == "answer" else Failed(request, payload)
 
     def _read_call(self, data: bytes, position: int, request: int) -> Message | None:
@@ -195,15 +194,12 @@ class PBDialect:
         wants_answer = data[position]
         if wants_answer > 1 or data[position + 1] != INT:
             return None
-        args, position = self._payload(data, position + 2, False)
-        kwargs, self._position = self._payload(data, position, False)
+        args, position = self._payload(data, position + 2)
+        kwargs, self._position = self._payload(data, position)
         return Call(request, target, method, wants_answer == 1, args, kwargs, False)
 
-    def _payload(self, data: bytes, position: int, whole: bool) -> tuple[Payload, int]:
-        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out.
-
-        :param whole: it is known that the data hold all of it.
-        """
+    def _payload(self, data: bytes, position: int) -> tuple[Payload, int]:
+        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out."""
         if self.plain:
             if data.startswith(self._no_args, position):
                 return Payload(()), position + len(self._no_args)
@@ -214,10 +210,6 @@ class PBDialect:
                 return Payload(value), end
             except NotPlain:
                 pass
-            except Incomplete:
-                # A form in unusual spelling at the very end of the data may look so.
-                if not whole:
-                    raise
         skipper = self._skipper
         skipper.restart(position)
         if not skipper.advance(data):
@@ -246,7 +238,7 @@ class PBDialect:
         fields: list[Any] = []
         for kind in kinds:
             if kind == "p":
-                field, position = self._payload(data, position, True)
+                field, position = self._payload(data, position)
             elif self._fits(kind, position):
                 field, position = banana.decode(data, position, vocabulary=self.vocabulary)
             else:

@@ -218,6 +218,17 @@ def test_words_may_be_spelled_out_and_numbers_written_oddly() -> None:
     assert (message.args.value, message.kwargs.value) == ((), {})
 
 
+@pytest.mark.parametrize(
+    ("answer", "wanted"), [(b"\x00\x81", False), (b"\x81", False), (b"\x05\x81", True), (b"\x01\x83", True)]
+)
+def test_whether_an_answer_is_wanted_is_any_integer(answer: bytes, wanted: bool) -> None:
+    for args, value in ((b"\x81", 0), (b"\x01\x80\x0b\x87", ())):
+        data = b"\x07\x80\x1a\x87\x01\x81\x04\x82root\x01\x82m" + answer + args + b"\x01\x80\x05\x87"
+        (message,) = feed(PBDialect(Limits()), data)
+        assert isinstance(message, Call)
+        assert (message.wants_answer, message.args.value, message.kwargs.value) == (wanted, value, {})
+
+
 @pytest.mark.parametrize("tail", [b"\x81", b"\x82", b"\x80", b"\x83", b"\x02\x80\x07\x82unicode\x82"])
 def test_answers_that_end_in_a_token_without_digits(tail: bytes) -> None:
     for data in (b"\x03\x80\x1b\x87\x07\x81" + tail, b"\x03\x80\x1b\x87\x07\x81\x02\x80\x08\x87" + tail):

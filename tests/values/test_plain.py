@@ -347,7 +347,23 @@ def test_words_as_numbers_need_the_vocabulary() -> None:
 def test_integers_in_unusual_spelling(tokens: list[bytes]) -> None:
     head = banana.int_to_digits(len(tokens) + 1) + b"\x80\x08\x87"
     data = head + b"".join(tokens)
-    assert PlainDecoder(True).decode(data + b"\x01\x81\x02\x81")[0] == stock_value(data)
+    assert PlainDecoder(True).decode(data + b"\x01\x81\x02\x81") == (stock_value(data), len(data))
+
+
+def test_a_run_of_integers_ends_with_its_list() -> None:
+    for length in range(3, 12):
+        value = [1, 2, 3, 4, 5, [6] * length, 7, 8, 9, 10, 11, 12, 300, 70_000] * 2
+        data = long_way(value)
+        assert PlainDecoder(True).decode(data) == (value, len(data))
+
+
+def test_empty_texts_without_digits() -> None:
+    text = b"\x02\x80\x07\x82unicode\x82"
+    assert PlainDecoder(True).decode(b"\x03\x80\x08\x87" + text + b"\x82") == (["", b""], 17)
+    assert PlainDecoder(True).decode(b"\x03\x80\x08\x87" + text + text)[0] == ["", ""]
+    entries = b"\x03\x80\x05\x87\x02\x80\x01\x81" + text + b"\x02\x80\x02\x81" + text
+    assert stock_value(entries) == {1: "", 2: ""}
+    assert PlainDecoder(True).decode(entries) == ({1: "", 2: ""}, len(entries))
 
 
 def test_integers_too_long_in_a_run_are_left_to_the_long_way() -> None:

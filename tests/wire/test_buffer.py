@@ -115,6 +115,31 @@ def test_long_prefixes_among_many_integers_are_seen() -> None:
     assert feed(data[:at] + b"\x01" + b"\x00" * 62 + data[at:])[0][60] == 1 + 2**441
 
 
+@pytest.mark.parametrize("digits", [6, 64, 65])
+def test_long_tokens_in_the_middle_of_a_run(digits: int) -> None:
+    token = b"\x01" * digits + b"\x81"
+    data = b"\x2c\x02\x80" + b"\x01\x81" * 20 + token + b"\x01\x81" * 279
+    if digits > 64:
+        with pytest.raises(BananaError, match="prefix"):
+            feed(data)
+    else:
+        assert feed(data + b"\x05\x81")[1] == 5
+
+
+def test_a_run_ends_with_its_list_even_where_tokens_are_one_byte() -> None:
+    for length in range(8, 30):
+        data = bytes((length,)) + b"\x80\x01\x81" + b"\x81" * (length - 1)
+        assert feed(data + b"\x81" * 40) == [[1] + [0] * (length - 1)] + [0] * 40
+
+
+def test_a_declared_length_is_refused_before_it_comes() -> None:
+    with pytest.raises(BananaError, match="more than 100 bytes"):
+        feed(b"\x63\x80", limits=Limits(message=100))
+    assert feed(b"\x62\x80", limits=Limits(message=100)) == []
+    with pytest.raises(BananaError, match="more than 100 bytes"):
+        feed(b"\x01\x80\x61\x82", limits=Limits(message=100))
+
+
 def test_words_need_the_vocabulary() -> None:
     with pytest.raises(WordNotAllowed) as caught:
         feed(b"\x10\x87", vocabulary=False)

@@ -80,7 +80,9 @@ def test_a_size_goes_with_a_name_that_stock_passes_over() -> None:
     assert chosen(sized, KNOWN) == (b"pb", 4096)
 
 
-@pytest.mark.parametrize("name", [b"pb;size=", b"pb;size=-1", b"pb;size=1e9", b"pb;size=" + b"9" * 13, b"pb;size", 7, None])
+@pytest.mark.parametrize(
+    "name", [b"pb;size=", b"pb;size=-1", b"pb;size=1e9", b"pb;size=" + b"9" * 13, b"pb;size", 7, None]
+)
 def test_a_broken_size_is_an_unknown_name(name: object) -> None:
     assert choose([name, b"none"], KNOWN) == (b"none", None)
     assert chosen(name, KNOWN) is None
