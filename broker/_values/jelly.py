@@ -34,11 +34,13 @@ class Jellier:
     :param invoker: the connection, for objects that lower themselves.
     :param strict: refuse what may not cross; otherwise, as in PB, a note ``(unpersistable reason)`` stands in its
         place, and the receiver finds out.
+    :param strictState: when strict, be so in the state of objects that lower themselves too. Programs written for PB
+        send every attribute of such an object, and rely on the notes.
     :param depth: deepest nesting of containers, and of objects that lower themselves.
     """
 
     __slots__ = (
-        *("taster", "persistentStore", "invoker", "strict", "preserved", "cooked"),
+        *("taster", "persistentStore", "invoker", "strict", "strictState", "preserved", "cooked"),
         *("_depth", "_handlers", "_kept", "_level", "_nested", "_plain", "_references", "_trail"),
     )
 
@@ -49,12 +51,14 @@ class Jellier:
         invoker: Any = None,
         *,
         strict: bool = False,
+        strictState: bool = True,
         depth: int = _DEPTH,
     ) -> None:
         self.taster = taster
         self.persistentStore = persistentStore
         self.invoker = invoker
         self.strict = strict
+        self.strictState = strictState
         #: By identity of the object: its form, or None while that is being made.
         self.preserved: dict[int, list[Any] | None] = {}
         #: By identity of an object met twice: the form that stands for its other occurrences.
@@ -285,11 +289,15 @@ class Jellier:
             form += [b"persistent", persistent]
         elif self.taster.isClassAllowed(cls):
             form = self._instance(obj, depth)
-        elif self.strict:
-            raise InsecureJelly(f"{type_name(cls)} is not on the whitelist")
         else:
-            form = self.unpersistable(f"instance of class {dotted_name(cls)} deemed insecure", self.prepare(obj))
+            form = self._refused(obj, type_name(cls))
         return self._finished(ident, form)
+
+    def _refused(self, obj: Any, name: str) -> list[Any]:
+        """Return what stands for something that may not cross, unless that is an error."""
+        if self.strict and (self.strictState or self._nested == self._depth):
+            raise InsecureJelly(f"{name} is not on the whitelist")
+        return self.unpersistable(f"instance of class {dotted_name(type(obj))} deemed insecure", self.prepare(obj))
 
     def _instance(self, obj: Any, depth: int) -> list[Any]:
         """Lower an instance of an allowed class to its name and its state."""
@@ -305,13 +313,13 @@ class Jellier:
     def _class(self, obj: type) -> list[Any]:
         """Lower a class to its name."""
         if self.strict and not (self.taster.isTypeAllowed(b"class") and self.taster.isClassAllowed(obj)):
-            raise InsecureJelly(f"the class {type_name(obj)} is not on the whitelist")
+            return self._refused(obj, f"the class {type_name(obj)}")
         return [b"class", dotted_name(obj).encode("utf-8")]
 
     def _code(self, obj: Any, depth: int) -> list[Any]:
         """Lower a function, module or method, for use in this process: the names in PB's forms are no bytes."""
         if self.strict:
-            raise InsecureJelly(f"{type_name(type(obj))} is not on the whitelist")
+            return self._refused(obj, type_name(type(obj)))
         if isinstance(obj, FunctionType):
             return [b"function", f"{obj.__module__}.{obj.__qualname__}"]
         if isinstance(obj, ModuleType):

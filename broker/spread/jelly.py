@@ -24,9 +24,10 @@ from broker._values.jellyable import (
     getInstanceState,
     setInstanceState,
 )
+from broker._values.lifter import UNCLAIMED, _createBlank, _newInstance
 from broker._values.policy import DummySecurityOptions, SecurityOptions
 from broker._values.registry import globalRegistry, globalSecurity
-from broker._values.unjelly import UNCLAIMED, Unjellier, _createBlank, _newInstance
+from broker._values.unjelly import Unjellier
 from broker.errors import BadValue, InsecureJelly
 from broker.interfaces import IJellyable, IUnjellyable
 
