@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
@@ -26,7 +26,9 @@ def gone(reference: RemoteReference) -> Deferred[None]:
     """Return a Deferred that fires when the connection of a reference is gone."""
     result: Deferred[None] = Deferred()
     reference.notifyOnDisconnect(lambda _: result.callback(None))
-    return result
+    from twisted.internet import reactor
+
+    return result.addTimeout(20, IReactorTime(reactor))
 
 
 @pytest_twisted.ensureDeferred
