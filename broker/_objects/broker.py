@@ -23,8 +23,7 @@ from broker._objects.serving import fail as send_failure
 from broker._objects.serving import serve
 from broker._objects.tables import Tables
 from broker._session.events import Answered, Event, Fault, Opened, Released
-from broker._session.exports import Export
-from broker._session.session import DIALECTS, PROTOCOL_VERSION, Session
+from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Session
 from broker._session.states import State
 from broker._values.jelly import Jellier
 from broker._values.payload import Payload

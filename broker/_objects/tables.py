@@ -8,8 +8,7 @@ from twisted.python.failure import Failure
 
 from broker._messages.messages import Call
 from broker._objects.reference import RemoteReference
-from broker._session.exports import Export, Exports
-from broker._session.session import Session
+from broker._session.session import Export, Exports, Session
 from broker.errors import BadValue, LimitExceeded
 
 __all__ = ["Tables"]

@@ -38,7 +38,7 @@ from broker._wire import greeting
 from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused, ProtocolError
 
-__all__ = ["DIALECTS", "PROTOCOL_VERSION", "Session"]
+__all__ = ["DIALECTS", "PROTOCOL_VERSION", "Export", "Exports", "Session"]
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6

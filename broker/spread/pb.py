@@ -25,7 +25,7 @@ from broker._objects.failures import CopiedFailure, CopyableFailure, failure2Cop
 from broker._objects.perspective import Avatar
 from broker._objects.reference import RemoteMethod, RemoteReference
 from broker._objects.referenceable import AsReferenceable
-from broker._session.exports import Export as Local
+from broker._session.session import Export as Local
 from broker._wire.banana import encode
 from broker.errors import DeadReferenceError, Error, PBConnectionLost, ProtocolError, RemoteError
 from broker.interfaces import IJellyable, IPerspective, IUnjellyable
@@ -65,9 +65,18 @@ _log = Logger()
 class Broker(BrokerProtocol):
     """A connection with PB's quirks; see the module."""
 
+    #: The dialects to offer or accept, best first; a subclass may leave one out.
+    knownDialects: Any = tuple(BrokerProtocol.dialects)
+
     def __init__(self, isClient: Any = 1, security: Any = globalSecurity, **options: Any) -> None:
+        self.dialects = tuple(self.knownDialects)
         super().__init__(isClient, security, **options)
         self.failures: list[Any] = []
+
+    @property
+    def currentDialect(self) -> bytes | None:
+        """The name of the dialect agreed on, or None during the greeting."""
+        return None if self.session.dialect is None else self.session.dialect.name
 
     @property
     def luids(self) -> dict[Any, int]:

@@ -251,7 +251,7 @@ class Script:
 @pytest.mark.parametrize("name", SESSIONS)
 def test_client(name: str, errors: list[Any]) -> None:
     class Client(pb.Broker):
-        dialects = (b"none",) if name == "dialect-none" else pb.Broker.dialects
+        knownDialects = (b"none",) if name == "dialect-none" else pb.Broker.knownDialects
 
     factory = pb.PBClientFactory()
     factory.protocol = Client

@@ -38,6 +38,8 @@ class Defect(NamedTuple):
     role: str
     outcome: str
     reason: str
+    #: False where stock gets away with it now and then.
+    always: bool = True
 
 
 #: Feature to what happens with twisted.spread in the role named: the outcome is a pattern that must be found in the
@@ -78,7 +80,10 @@ STOCK_DEFECTS: dict[str, Defect] = {
         "client", "not <class 'AttributeError'>", "#12530: the value is a string, and cannot be raised"
     ),
     "cacheable-two-clients-one-leaves": Defect(
-        "server", r"got \(2, 0\), expected \(1, 1\)", "#9671: observers of two connections cannot be compared"
+        "server",
+        r"got \(2, 0\), expected \(1, 1\)",
+        "#9671: observers of two connections cannot be compared; whether that shows depends on their order in memory",
+        always=False,
     ),
 }
 
@@ -246,6 +251,8 @@ def test_interop(client: str, server: str, feature: str, run_pair: Callable[[str
     if defect is None or {"client": client, "server": server}[defect.role] != "stock":
         assert not problem, problem
     else:
+        if not problem and not defect.always:
+            return
         assert problem, f"twisted.spread as {defect.role} has learnt this; take it out of the table: {defect.reason}"
         assert re.search(defect.outcome, problem), f"fails in another way than documented ({defect.reason}):\n{problem}"
 

@@ -38,7 +38,7 @@ async def feature_error_bare(site: Site) -> None:
     failure = await caught(root.callRemote, "bare")
     holds(failure.check(pb.Error), "a pb.Error")
     equal(failure.type, PB_ERROR.encode())
-    equal(failure.value, "bare")
+    equal(str(failure.value), "bare")
 
 
 async def feature_error_unexpected(site: Site) -> None:
@@ -206,4 +206,4 @@ async def feature_failure_as_answer(site: Site) -> None:
     root = await site.root()
     failure: Any = await caught(root.callRemote, "copyable_failure")
     holds(isinstance(failure, pb.CopiedFailure), "a CopiedFailure")
-    equal((failure.type, failure.value), (b"builtins.ValueError", "kept for later"))
+    equal((failure.type, str(failure.value)), (b"builtins.ValueError", "kept for later"))

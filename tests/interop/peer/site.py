@@ -135,6 +135,8 @@ class Site:
 
     def __init__(self, places: dict[str, Any], server_package: str) -> None:
         self.places = places
+        #: What the server's log says of arguments that it refused: stock logs each with a traceback, ours one line.
+        self.refusals_logged = server_package == "twisted.spread"
         self._server_package = server_package
         self._factories: list[Any] = []
         self._ports: list[Any] = []
