@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from textwrap import dedent
 
 import pytest
 
 from broker._cli.call import shown, value
-from tests.service.processes import BROKER, Program, run, serving
+from tests.service.processes import BROKER, ROOT, Program, run, serving
 
 SERVE = [*BROKER, "serve", "--listen", "tcp:0:interface=127.0.0.1"]
 
@@ -103,16 +105,20 @@ def test_a_server_that_waits_for_the_client_to_speak(silent_port: int) -> None:
     assert call(where, "ping", "--timeout", "0.3") == ("", line, 1)
 
 
-def test_a_server_of_another_protocol() -> None:
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_server_of_another_protocol(verbose: bool) -> None:
+    """The log, which tells more, is shown on demand."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         where = f"tcp:127.0.0.1:{other.getsockname()[1]}"
-        with Program([*BROKER, "call", where, "ping"]) as client:
+        with Program([*BROKER, "call", where, "ping", *["--verbose"] * verbose]) as client:
             connection, _ = other.accept()
             with connection:
                 connection.sendall(b"220 mail.example.org ready, and glad to hear from you at long last\r\n")
                 code, output, errors = client.end(None)
-    assert errors.startswith(f"broker call: {where} does not speak PB: ")
-    assert (code, output, errors.count("\n")) == (1, [], 1)
+    *log, line = errors.splitlines()
+    assert line.startswith(f"broker call: {where} does not speak PB: ")
+    assert any("closing the connection" in entry for entry in log) == bool(log) == verbose
+    assert (code, output) == (1, [])
 
 
 def test_ctrl_c_is_quiet(silent_port: int) -> None:
@@ -129,6 +135,33 @@ def test_ping(endpoint: str) -> None:
     assert [line.partition(":")[0] for line in lines[:3]] == ["1", "2", "3"]
     assert re.fullmatch(r"3 round trips, min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms", lines[3])
     assert (len(lines), result.stderr, result.returncode) == (4, "", 0)
+
+
+def test_ping_needs_no_method_of_that_name() -> None:
+    with serving([sys.executable, ROOT / "examples" / "echo_server.py", "tcp:0"]) as (_, where):
+        result = run([*BROKER, "ping", where, "-c", "1"])
+    assert result.stdout.splitlines()[-1].startswith("1 round trips, ")
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+def test_a_second_ctrl_c_ends_a_cleanup_that_hangs() -> None:
+    program = """
+        from twisted.internet.defer import CancelledError, Deferred
+        from broker._cli.run import run
+        async def work(reactor):
+            print("working")
+            try:
+                await Deferred()
+            except CancelledError:
+                print("cleaning up")
+                await Deferred()
+        run(work)
+        """
+    with Program([sys.executable, "-c", dedent(program)]) as stubborn:
+        stubborn.wait_for("^working$")
+        stubborn.process.send_signal(signal.SIGINT)
+        stubborn.wait_for("^cleaning up$")
+        assert stubborn.end(signal.SIGINT)[0] == -signal.SIGINT
 
 
 @pytest.mark.parametrize(
