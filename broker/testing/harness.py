@@ -11,7 +11,7 @@ from zope.interface import implementer
 from broker.testing.leftovers import assert_empty, assert_no_escape
 from broker.testing.pairs import Pair, pair
 
-__all__ = ["Pairs", "check"]
+__all__ = ["LoggedFailures", "Pairs", "check"]
 
 
 def check(subject: Pair) -> None:
@@ -25,15 +25,46 @@ def check(subject: Pair) -> None:
 
 
 @implementer(ILogObserver)
-class _Errors:
-    """Keeps the events that were logged with a failure."""
+class LoggedFailures:
+    """Hears the failures that are logged.
+
+    :ivar events: the events that nobody has expected so far.
+    """
 
     def __init__(self) -> None:
         self.events: list[LogEvent] = []
+        self._heard: list[Failure] = []
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_failure") is not None:
+        """Take one event of the log."""
+        failure = event.get("log_failure")
+        if failure is not None:
             self.events.append(event)
+            self._heard.append(failure)
+
+    def start(self) -> None:
+        """Begin to hear."""
+        globalLogPublisher.addObserver(self)
+
+    def stop(self) -> None:
+        """Hear no more."""
+        globalLogPublisher.removeObserver(self)
+
+    def let_go(self) -> None:
+        """Take the tracebacks off all that was heard, keeping their text.
+
+        The log may keep failures (until logging has begun, Twisted keeps every event), and their frames would keep
+        what the test held: tables that the test has left empty would look full.
+        """
+        for failure in self._heard:
+            # By hand: pytest-twisted makes `cleanFailure` do nothing. Asking for the frames has their text kept.
+            _ = failure.frames
+            failure.tb = None
+            error = failure.value
+            while error is not None:
+                error.__traceback__ = None
+                error = error.__cause__ or error.__context__
+        self._heard.clear()
 
 
 class Pairs:
@@ -44,7 +75,7 @@ class Pairs:
 
     def __init__(self) -> None:
         self.made: list[Pair] = []
-        self._errors = _Errors()
+        self._logged = LoggedFailures()
 
     def __call__(self, root: Any, **options: Any) -> Pair:
         """Make a pair; see `broker.testing.pair` for the parameters."""
@@ -54,28 +85,30 @@ class Pairs:
 
     def flush_logged(self, *types: type[BaseException]) -> list[Failure]:
         """Return and forget the failures logged so far, all or those of the given types: they were expected."""
-        failures = [event["log_failure"] for event in self._errors.events if _is_of(event, types)]
-        self._errors.events = [event for event in self._errors.events if not _is_of(event, types)]
-        return failures
+        events = self._logged.events
+        expected = [event["log_failure"] for event in events if _is_of(event, types)]
+        self._logged.events = [event for event in events if not _is_of(event, types)]
+        return expected
 
     def start(self) -> None:
         """Begin to hear what is logged."""
-        globalLogPublisher.addObserver(self._errors)
+        self._logged.start()
 
     def stop(self) -> None:
         """Hear no more."""
-        globalLogPublisher.removeObserver(self._errors)
+        self._logged.stop()
 
     def check(self) -> None:
         """Check every pair, and that no failure was logged that nobody expected.
 
         :raises AssertionError: one of these does not hold.
         """
+        unexpected = [f"{formatEvent(event)}\n{event['log_failure'].getTraceback()}" for event in self._logged.events]
+        self._logged.let_go()
+        if unexpected:
+            raise AssertionError("failures were logged:\n" + "\n".join(unexpected))
         for made in self.made:
             check(made)
-        if self._errors.events:
-            lines = [f"{formatEvent(event)} {event['log_failure'].value!r}" for event in self._errors.events]
-            raise AssertionError("failures were logged: " + "; ".join(lines))
 
 
 def _is_of(event: LogEvent, types: tuple[type[BaseException], ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from broker.testing.harness import check
+from broker.testing.harness import LoggedFailures, check
 from broker.testing.pairs import Pair, pair
 
 __all__ = ["BrokerTestMixin"]
@@ -21,16 +21,20 @@ class BrokerTestMixin:
         addCleanup: Callable[..., Any]
 
     _result: Any = None
+    _logged: LoggedFailures | None = None
     _problems_before = 0
 
     def run(self, result: Any) -> Any:
         """Run the test; see `unittest.TestCase.run`."""
         self._result = result
         self._problems_before = _problems(result)
+        self._logged = LoggedFailures()
+        self._logged.start()
         try:
             return super().run(result)  # type: ignore[misc]
         finally:
-            self._result = None
+            self._logged.stop()
+            self._result = self._logged = None
 
     def connect(self, root: Any, **options: Any) -> Pair:
         """Make a pair; see `broker.testing.pair` for the parameters.
@@ -45,6 +49,8 @@ class BrokerTestMixin:
     def _check_pair(self, made: Pair) -> None:
         # The traceback of a test that failed holds its references; to report these too would only mislead.
         if _problems(self._result) == self._problems_before:
+            if self._logged is not None:
+                self._logged.let_go()
             check(made)
 
 

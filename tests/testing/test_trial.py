@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.protocol import Protocol
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,6 +41,13 @@ class Cases(BrokerTestMixin, SynchronousTestCase):
     def logged(self) -> None:
         connected = self.connect(Shop())
         self.assertRaises(ZeroDivisionError, connected.call, connected.root, "break")
+
+    def logged_while_something_is_held(self) -> None:
+        connected = self.connect(Shop())
+        thing = connected.call(connected.root, "give")
+        self.assertRaises(ZeroDivisionError, connected.call, connected.root, "break")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIsNotNone(thing)
 
     def escape(self) -> None:
         connected = self.connect(Shop())
@@ -77,6 +85,17 @@ def test_leftover() -> None:
 
 def test_logged() -> None:
     assert problems("logged") == ([], ["broken"])
+
+
+def test_the_log_keeps_nothing_alive() -> None:
+    # Twisted's own buffer of events before logging begins is one that does.
+    kept: list[LogEvent] = []
+    globalLogPublisher.addObserver(kept.append)
+    try:
+        assert problems("logged_while_something_is_held") == ([], [])
+    finally:
+        globalLogPublisher.removeObserver(kept.append)
+    assert kept
 
 
 def test_escape() -> None:
