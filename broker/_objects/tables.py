@@ -167,6 +167,10 @@ class Tables:
         """
         return self.session.caches.cores[cid]
 
+    def decCacheRef(self, objectID: int) -> None:
+        """Release one receipt of a copy of theirs, for classes that count their copies themselves."""
+        self.session.release_cache(objectID)
+
     def cachedAgain(self, number: Any) -> Any:
         """Return the copy of an object of theirs that was sent before, counted once more.
 

@@ -76,7 +76,7 @@ class Session:
         self._size = min(limits.string, limits.elements)
         self.faults = 0
         self.dialect: Dialect | None = None
-        new_number = count(1).__next__
+        new_number = self.new_number = count(1).__next__
         self.exports = Exports(new_number, limits.references, "reference")
         self.caches = Caches(new_number, limits.references, wake)
         self.imports = Imports(wake)
@@ -226,6 +226,14 @@ class Session:
     def not_understood(self, message: Unknown) -> None:
         """Say that a command was not understood."""
         self._send(NotUnderstood(message.command))
+
+    def release(self, number: int) -> None:
+        """Send one release of an object of theirs."""
+        self._send(Release(number, 1))
+
+    def release_cache(self, number: int) -> None:
+        """Send one release of a copy of an object of theirs."""
+        self._send(ReleaseCache(number, 1))
 
     def uncache(self, number: int) -> None:
         """Forget a cached object of ours that they hold no more, and say that no updates will come."""

@@ -98,6 +98,24 @@ class Broker(BrokerProtocol):
         """The number of the last request."""
         return self.session.questions.last
 
+    def newLocalID(self) -> int:
+        """Return a number for an object of ours, never used on this connection."""
+        return self.session.new_number()
+
+    def newRequestID(self) -> int:
+        """Return a number for a request of ours, never used on this connection."""
+        return self.session.questions.number()
+
+    def sendDecRef(self, objectID: int) -> None:
+        """Release one receipt of an object of the peer, for classes that count their references themselves."""
+        self.session.release(objectID)
+        self.flush()
+
+    def decCacheRef(self, objectID: int) -> None:
+        """See `Tables.decCacheRef`."""
+        super().decCacheRef(objectID)
+        self.flush()
+
     def notifyOnFail(self, notifier: Any) -> None:
         """Keep a function that nothing has ever called; for programs that register one."""
         self.failures.append(notifier)

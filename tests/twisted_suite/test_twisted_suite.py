@@ -100,6 +100,18 @@ def test_no_unlisted_test_fails(replaced: Run) -> None:
     assert not {test: detail for test, (outcome, detail) in unlisted.items() if outcome == "fail"}
 
 
+#: Tests of web.distrib, whose requests have attributes that cannot cross, and go nowhere near them afterwards: PB puts
+#: a marker in the place of each and tells nobody. Here the sender is told (decision 6), so distrib would have to name
+#: what it wants sent.
+SILENTLY_UNPERSISTABLE = {
+    f"twisted.web.test.test_distrib.DistribTests.{name}"
+    for name in (
+        *("testDistrib", "test_connectionLost", "test_largeReturn", "test_largeWrite", "test_requestHeaders"),
+        *("test_requestResponseCode", "test_requestResponseCodeMessage"),
+    )
+}
+
+
 def test_originals_stay_out(replaced: Run) -> None:
     assert replaced.done is not None, replaced.output[-3000:]
     assert replaced.done["originals"] == []
@@ -111,7 +123,9 @@ def test_programs_of_twisted(module: str, programs: Run) -> None:
     outcomes = {test: outcome for test, outcome in programs.outcomes.items() if test.startswith(module)}
     assert programs.done is not None, programs.output[-3000:]
     assert len(outcomes) >= 10
-    assert {test: detail for test, (outcome, detail) in outcomes.items() if outcome == "fail"} == {}
+    failed = {test: detail for test, (outcome, detail) in outcomes.items() if outcome == "fail"}
+    assert {test: detail for test, detail in failed.items() if test not in SILENTLY_UNPERSISTABLE} == {}
+    assert {test for test in SILENTLY_UNPERSISTABLE if test.startswith(module)} == set(failed)
 
 
 def test_table_of_expected_failures() -> None:
