@@ -7,7 +7,7 @@ by counting, then the spans of its fields, and a payload is kept as its bytes. T
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from broker._limits import PB_PREFIX, PB_SIZE, Limits
 from broker._messages.dialect import Swizzler
@@ -49,6 +49,25 @@ _FIELDS: dict[bytes, str] = {
 _KINDS = {"i": "an integer", "t": "an integer or a byte string", "s": "a byte string"}
 
 
+class _Tables:
+    """What depends on nothing but whether words go as numbers; never changed once made."""
+
+    __slots__ = ("commands", "heads", "no_args", "no_kwargs")
+
+    def __init__(self, vocabulary: bool) -> None:
+        self.heads = {
+            command: bytes((len(kinds) + 1, banana.LIST)) + string_token(command, vocabulary)
+            for command, kinds in _FIELDS.items()
+        }
+        # List header and word of the usual messages, which take four bytes where the vocabulary is on.
+        self.commands = {self.heads[word.encode()]: word for word in ("message", "answer", "error", "decref")}
+        self.no_args = banana.encode([b"tuple"], vocabulary=vocabulary)
+        self.no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
+
+
+_TABLES: Final = (_Tables(False), _Tables(True))
+
+
 class PBDialect:
     """Perspective Broker's wire, for one connection.
 
@@ -61,20 +80,17 @@ class PBDialect:
     """
 
     __slots__ = (
-        "_commands",
         "_data",
         "_decoder",
         "_easy",
         "_encoder",
-        "_heads",
         "_limits",
         "_more",
-        "_no_args",
-        "_no_kwargs",
         "_position",
         "_scanner",
         "_send_string",
         "_skipper",
+        "_tables",
         "name",
         "plain",
         "vocabulary",
@@ -101,14 +117,7 @@ class PBDialect:
         self._skipper = Scanner(limits, vocabulary)
         self._encoder = PlainEncoder(vocabulary, limits.depth, send_string)
         self._decoder = PlainDecoder(vocabulary, limits.depth)
-        self._heads = {
-            command: bytes((len(kinds) + 1, banana.LIST)) + string_token(command, vocabulary)
-            for command, kinds in _FIELDS.items()
-        }
-        # List header and word of the usual messages, which take four bytes where the vocabulary is on.
-        self._commands = {self._heads[word.encode()]: word for word in ("message", "answer", "error", "decref")}
-        self._no_args = banana.encode([b"tuple"], vocabulary=vocabulary)
-        self._no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
+        self._tables = _TABLES[vocabulary]
 
     # Receiving
 
@@ -161,7 +170,7 @@ class PBDialect:
         """
         data = self._data
         start = self._position
-        command = self._commands.get(data[start : start + 4])
+        command = self._tables.commands.get(data[start : start + 4])
         if command is None:
             return None
         request, position = _number(data, start + 4)
@@ -201,10 +210,10 @@ class PBDialect:
     def _payload(self, data: bytes, position: int) -> tuple[Payload, int]:
         """Read a payload: its value if that is plain, else its bytes, whose end must be counted out."""
         if self.plain:
-            if data.startswith(self._no_args, position):
-                return Payload(()), position + len(self._no_args)
-            if data.startswith(self._no_kwargs, position):
-                return Payload({}), position + len(self._no_kwargs)
+            if data.startswith(self._tables.no_args, position):
+                return Payload(()), position + len(self._tables.no_args)
+            if data.startswith(self._tables.no_kwargs, position):
+                return Payload({}), position + len(self._tables.no_kwargs)
             try:
                 value, end = self._decoder.decode(data, position)
                 return Payload(value), end
@@ -273,7 +282,7 @@ class PBDialect:
         :raises LimitExceeded: the message has a part that the peer would not accept.
         :raises ValueError: the message is one that is only received, or a payload is not encoded.
         """
-        heads = self._heads
+        heads = self._tables.heads
         if isinstance(message, Call):
             return self._encode_call(message)
         if isinstance(message, Answer):
@@ -296,7 +305,7 @@ class PBDialect:
         target = call.target
         return b"".join(
             (
-                self._heads[b"cachemessage" if call.cached else b"message"],
+                self._tables.heads[b"cachemessage" if call.cached else b"message"],
                 int_token(call.request),
                 int_token(target) if isinstance(target, int) else self._string(target),
                 self._string(call.method),

@@ -62,6 +62,27 @@ class NotPlain(Exception):
     """The value, or the form, is not plain; it may be right nevertheless."""
 
 
+def _openings(head: bytes, vocabulary: bool) -> list[bytes]:
+    """Return the list header and head of containers of few items, by their number."""
+    return [int_to_digits(count + 1) + b"\x80" + encode(head, vocabulary=vocabulary) for count in range(_SHORT)]
+
+
+class _Tables:
+    """What depends on nothing but whether words go as numbers; never changed once made."""
+
+    __slots__ = ("heads", "none", "references", "words")
+
+    def __init__(self, vocabulary: bool) -> None:
+        self.heads = {kind: _openings(head, vocabulary) for kind, head in _HEADS.items()}
+        self.references = (encode(b"reference", vocabulary=vocabulary), encode(b"dereference", vocabulary=vocabulary))
+        self.none = encode([b"None"], vocabulary=vocabulary)
+        # Texts that are words of the vocabulary are few; every other text is spelled out.
+        self.words = {word.decode(): TEXT_HEAD + token for word, token in TOKENS.items()} if vocabulary else {}
+
+
+_TABLES: Final = (_Tables(False), _Tables(True))
+
+
 class PlainEncoder:
     """Encodes plain values for one connection.
 
@@ -91,11 +112,11 @@ class PlainEncoder:
         self._limit = string_limit
         # Texts and containers below this size need no other look at the limit.
         self._short = min(_SHORT, string_limit)
-        self._heads = {kind: _openings(head, vocabulary) for kind, head in _HEADS.items()}
-        self._references = (encode(b"reference", vocabulary=vocabulary), encode(b"dereference", vocabulary=vocabulary))
-        self._none = encode([b"None"], vocabulary=vocabulary)
-        # Texts that are words of the vocabulary are few; every other text is spelled out.
-        self._words = {word.decode(): TEXT_HEAD + token for word, token in TOKENS.items()} if vocabulary else {}
+        tables = _TABLES[vocabulary]
+        self._heads = tables.heads
+        self._references = tables.references
+        self._none = tables.none
+        self._words = tables.words
         self._keys: dict[str, bytes] = {}
         self._out: list[bytes] = []
         self._seen: dict[int, int] = {}
@@ -253,10 +274,6 @@ class PlainEncoder:
             self._keys[key] = token
         return token
 
-
-def _openings(head: bytes, vocabulary: bool) -> list[bytes]:
-    """Return the list header and head of containers of few items, by their number."""
-    return [int_to_digits(count + 1) + b"\x80" + encode(head, vocabulary=vocabulary) for count in range(_SHORT)]
 
 
 def _ints(value: Any) -> bytes:

@@ -30,13 +30,16 @@ _DIGITS_TO_ZERO: Final = bytes(0x80) + bytes(range(0x80, 0x100))
 class Scanner:
     """Finds the end of one expression in a buffer that grows, checking every ceiling but depth on the way.
 
+    :param message: most bytes of one expression; by default what `limits` say.
+
     position: where to go on; past the end of the buffer while the body of a string is still to come.
     """
 
-    __slots__ = ("_limits", "_usual", "elements", "position", "remaining", "start", "vocabulary")
+    __slots__ = ("_limits", "_message", "_usual", "elements", "position", "remaining", "start", "vocabulary")
 
-    def __init__(self, limits: Limits, vocabulary: bool) -> None:
+    def __init__(self, limits: Limits, vocabulary: bool, message: int | None = None) -> None:
         self._limits = limits
+        self._message = limits.message if message is None else message
         self._usual = limits.prefix >= _USUAL and limits.string >= 0x80
         self.vocabulary = vocabulary
         self.restart(0)
@@ -112,8 +115,8 @@ class Scanner:
                 if kind == INT and remaining > 8 and last:
                     position, remaining = _skip_ints(data, position, remaining)
         # Each element still owed takes a byte or more.
-        if position + remaining - self.start > self._limits.message:
-            raise BananaError(f"a message of more than {self._limits.message} bytes")
+        if position + remaining - self.start > self._message:
+            raise BananaError(f"a message of more than {self._message} bytes")
         self.position = position
         self.remaining = remaining
         self.elements = elements
@@ -137,15 +140,17 @@ def _skip_ints(data: bytes | bytearray, position: int, remaining: int) -> tuple[
 class Decoder:
     """Expressions out of bytes that come cut anywhere.
 
+    :param message: most bytes of one expression; by default what `limits` say.
+
     vocabulary: whether VOCAB tokens are understood; may be set between expressions.
     """
 
     __slots__ = ("_buffer", "_depth", "_scanner")
 
-    def __init__(self, limits: Limits, *, vocabulary: bool) -> None:
+    def __init__(self, limits: Limits, *, vocabulary: bool, message: int | None = None) -> None:
         self._buffer = bytearray()
         self._depth = limits.depth
-        self._scanner = Scanner(limits, vocabulary)
+        self._scanner = Scanner(limits, vocabulary, message)
 
     @property
     def vocabulary(self) -> bool:
