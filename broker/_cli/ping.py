@@ -58,8 +58,7 @@ def main(argv: Sequence[str]) -> int:
             times.append(await _round_trip(reactor, reference, arguments.timeout))
             print(f"{len(times)}: {times[-1]:.3f} ms", flush=True)
         average = sum(times) / len(times)
-        print(
-            f"{len(times)} round trip{'s' if len(times) > 1 else ''}, min/avg/max = {min(times):.3f}/{average:.3f}/{max(times):.3f} ms"
-        )
+        trips = f"{len(times)} round trip{'s' if len(times) > 1 else ''}"
+        print(f"{trips}, min/avg/max = {min(times):.3f}/{average:.3f}/{max(times):.3f} ms")
 
     return run_client("ping", parser, arguments, use)
