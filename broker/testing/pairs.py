@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from broker._net.protocol import BrokerProtocol
     from broker._objects.reference import RemoteReference
 
-__all__ = ["NoResult", "Pair", "pair"]
+__all__ = ["NoResult", "Pair", "pair", "T"]
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ class BrokerTestMixin:
     _logged: LoggedFailures | None = None
     _problems_before = 0
 
-    def run(self, result: Any) -> Any:
+    def run(self, result: Any = None) -> Any:
         """Run the test; see `unittest.TestCase.run`."""
         self._result = result
         self._problems_before = _problems(result)

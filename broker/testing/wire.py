@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from broker.testing.transport import HIGH_WATER, End, MemoryTransport
 
-__all__ = ["ClockReactor", "NotQuiet", "Wire", "Written"]
+__all__ = ["ClockReactor", "log", "NotQuiet", "Wire", "Written"]
 
 log = Logger()
 

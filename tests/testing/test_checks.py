@@ -99,3 +99,30 @@ def test_referenceable_that_is_never_the_same() -> None:
 
     with pytest.raises(AssertionError, match="references that differ"):
         check_referenceable(Restless())
+
+
+def test_copy_that_forgets_it_was_sent() -> None:
+    class Twice(pb.Copyable, pb.RemoteCopy):
+        def jellyFor(self, jellier: Any) -> Any:
+            return [b"test_checks.Twice", jellier.jelly({"x": 1})]
+
+    known = Registry()
+    known.setUnjellyableForClass(b"test_checks.Twice", Twice)
+    twice = Twice()
+    twice.x = 1  # type: ignore[attr-defined]
+    with pytest.raises(AssertionError, match="arrived as two objects"):
+        check_copyable(twice, registry=known)
+
+
+def test_referenceable_that_sends_another_in_its_place() -> None:
+    class Shy(pb.Referenceable):
+        """Sends a stand-in from the client's end."""
+
+        def __init__(self) -> None:
+            self.other = pb.Referenceable()
+
+        def jellyFor(self, jellier: Any) -> Any:
+            return self.other.jellyFor(jellier) if jellier.invoker.isClient else super().jellyFor(jellier)
+
+    with pytest.raises(AssertionError, match="returned to its owner"):
+        check_referenceable(Shy())

@@ -90,11 +90,12 @@ def test_logged() -> None:
 def test_the_log_keeps_nothing_alive() -> None:
     # Twisted's own buffer of events before logging begins is one that does.
     kept: list[LogEvent] = []
-    globalLogPublisher.addObserver(kept.append)
+    observer: Any = kept.append
+    globalLogPublisher.addObserver(observer)
     try:
         assert problems("logged_while_something_is_held") == ([], [])
     finally:
-        globalLogPublisher.removeObserver(kept.append)
+        globalLogPublisher.removeObserver(observer)
     assert kept
 
 
