@@ -3,7 +3,7 @@
 Theory of operation. Every time they send a reference their count of it goes up by one, and one release is owed for
 each. We keep *one* stand-in for all receipts and only a weak reference to it. When nobody holds the stand-in any
 more, the weak reference calls back, from whatever thread happened to drop it and possibly from inside the garbage
-collector; so the callback does no more than note the dead weak reference in a deque and ask to be woken. The
+collector; so the callback does no more than note the dead weak reference in a list and ask to be woken. The
 connection's own thread later turns the notes into releases. Should the object be received again in between, a fresh
 stand-in inherits the count and the old note is void, recognised by no longer being the entry in the table.
 """
@@ -11,7 +11,6 @@ stand-in inherits the count and the old note is void, recognised by no longer be
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -44,7 +43,8 @@ class Imports:
     def __init__(self, wake: Callable[[], None]) -> None:
         self.wake = wake
         self.entries: dict[Hashable, Import] = {}
-        self._dropped: deque[Import] = deque()
+        # A list: an empty deque takes as much memory as all other tables of an idle connection.
+        self._dropped: list[Import] = []
         # One bound method for all entries: a fresh one for each would be most of an entry's size.
         self._note = self._on_drop
 
@@ -75,10 +75,13 @@ class Imports:
         owed: list[tuple[int, int]] = []
         dropped = self._dropped
         while dropped:
-            entry = dropped.popleft()
-            if self.entries.get(entry.key) is entry:
-                del self.entries[entry.key]
-                owed.append((entry.number, entry.count))
+            # Other threads may append meanwhile, so what is taken is taken in two steps that each see a whole list.
+            taken = dropped[:]
+            del dropped[: len(taken)]
+            for entry in taken:
+                if self.entries.get(entry.key) is entry:
+                    del self.entries[entry.key]
+                    owed.append((entry.number, entry.count))
         return owed
 
     @property

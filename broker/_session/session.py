@@ -7,7 +7,6 @@ The session owns the tables and knows the protocol; it never touches an object, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -38,7 +37,7 @@ from broker._wire import greeting
 from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused, ProtocolError
 
-__all__ = ["DIALECTS", "PROTOCOL_VERSION", "Export", "Exports", "Session"]
+__all__ = ["DIALECTS", "Export", "Exports", "GREETING_SIZE", "PROTOCOL_VERSION", "Session"]
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
@@ -82,8 +81,7 @@ class Session:
         self.imports = Imports(wake)
         self.questions = Questions()
         self.answers = Answers(limits.calls)
-        greeting_limits = replace(limits, message=min(limits.message, GREETING_SIZE))
-        self._greeting: Decoder | None = Decoder(greeting_limits, vocabulary=False)
+        self._greeting: Decoder | None = Decoder(limits, vocabulary=False, message=min(limits.message, GREETING_SIZE))
         self._spelled_out: PBDialect | None = None
         self._out: list[bytes] = []
 
