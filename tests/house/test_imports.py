@@ -94,10 +94,10 @@ def test_circle_of_siblings_is_seen(copy: Path) -> None:
     assert_broken(copy, "circles", "No cycles are allowed in broker._wire", "planted_there")
 
 
-def imported(path: Path) -> set[str]:
-    """Return everything that a file imports, anywhere in it."""
+def imported(tree: ast.AST) -> set[str]:
+    """Return everything that is imported, anywhere in some code."""
     names: set[str] = set()
-    for node in ast.walk(parsed(path)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,9 +105,24 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def test_circles_of_annotations_are_of_annotations_only() -> None:
+    # The edges that the contract against circles ignores.
+    ignored = {"_objects/*.py": "broker._objects.broker", "testing/leftovers.py": "broker.testing.pairs"}
+    for pattern, module in ignored.items():
+        for path in PACKAGE.glob(pattern):
+            at_run_time = [node for node in parsed(path).body if not is_for_types(node)]
+            names = {name for node in at_run_time for name in imported(node)}
+            assert not [name for name in names if (name + ".").startswith(module + ".")], path.name
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    """Say whether a statement is ``if TYPE_CHECKING:``."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_product_code_does_not_import_spread(path: Path) -> None:
-    assert not [name for name in imported(path) if (name + ".").startswith("twisted.spread.")]
+    assert not [name for name in imported(parsed(path)) if (name + ".").startswith("twisted.spread.")]
 
 
 def test_imports_install_no_reactor_and_warn_of_nothing() -> None:
