@@ -10,16 +10,20 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 __all__ = [
-    "BananaError",
     "BadValue",
+    "BananaError",
     "ConnectionRefused",
+    "Consequence",
     "DeadReferenceError",
     "Error",
+    "Fault",
     "InsecureJelly",
     "LimitExceeded",
     "NoSuchMethod",
     "PBConnectionLost",
     "ProtocolError",
+    "Ran",
+    "Reach",
     "RemoteError",
     "WIRE_NAMES",
 ]

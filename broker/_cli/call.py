@@ -12,7 +12,7 @@ from typing import Any, Final
 from broker._cli.client import client_parser, run_client
 from broker._objects.reference import RemoteReference
 
-__all__ = ["main", "shown", "value"]
+__all__ = ["main", "named", "shown", "value"]
 
 _EPILOG: Final = """
 An argument that is a Python literal (5, 1.5, None, "5", [1, 2], {"a": b"x"}) is sent as that value, any other as text.

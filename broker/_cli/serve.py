@@ -12,7 +12,7 @@ from twisted.python.usage import UsageError
 from broker._cli.run import log_to, run
 from broker.service import CannotStart, Options, makeService
 
-__all__ = ["main"]
+__all__ = ["main", "ServeCommand"]
 
 
 class ServeCommand(Options):

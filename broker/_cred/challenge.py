@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import md5
 from secrets import token_bytes
 
-__all__ = ["challenge", "respond"]
+__all__ = ["challenge", "respond", "respond_to_digest"]
 
 
 def challenge() -> bytes:

@@ -22,9 +22,9 @@ from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.errors import PBConnectionLost
 from broker.interfaces import IPBRoot
 
-__all__ = ["ClientFactory", "ServerFactory", "running_reactor"]
+__all__ = ["ClientFactory", "RETRY_TIME", "running_reactor", "ServerFactory"]
 
-log = Logger()
+_log = Logger()
 
 #: Seconds that an endpoint may take from one address to the next before a failed attempt counts as the last one.
 RETRY_TIME: Final = 1.0
@@ -217,7 +217,7 @@ class ServerFactory(_Connections, _ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a new connection that serves the root, or None when too many have not been greeted yet."""
         if len(self._unanswered) >= self.limits.unanswered:
-            log.warn("{addr} turned away: {n} connections wait for a greeting", addr=addr, n=len(self._unanswered))
+            _log.warn("{addr} turned away: {n} connections wait for a greeting", addr=addr, n=len(self._unanswered))
             return None
         connection = self._build(False)
         connection.setNameForLocal(b"root", self.root.rootObject(connection))

@@ -23,9 +23,9 @@ from broker._objects.broker import Broker
 from broker._session.states import State
 from broker.errors import LimitExceeded, ProtocolError
 
-__all__ = ["BrokerProtocol"]
+__all__ = ["BATCH", "BrokerProtocol", "SLICE"]
 
-log = Logger()
+_log = Logger()
 
 #: Seconds of one connection's work before the others get their turn. Two of PB's slowest calls; short enough that a
 #: second client's call waits for a few of these rather than for a burst.
@@ -184,7 +184,7 @@ class BrokerProtocol(Broker, Protocol):
         """Log why the connection is closed, in one line, and close it. What was answered before is still written."""
         if self.session.state is State.CLOSED:
             return
-        log.error(
+        _log.error(
             "closing the connection with {peer}: {reason}", peer=self.peerName(), reason=reason.getErrorMessage()[:1000]
         )
         self._write()

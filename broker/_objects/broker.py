@@ -33,7 +33,7 @@ from broker.errors import BadValue, DeadReferenceError, InsecureJelly, LimitExce
 
 __all__ = ["Broker"]
 
-log = Logger()
+_log = Logger()
 
 
 class Broker(Tables):
@@ -295,14 +295,14 @@ class Broker(Tables):
 
     def logFault(self, fault: Fault) -> None:
         """Write one line about a wrong message."""
-        log.warn("{peer}: {problem}", peer=self.peerName(), problem=fault.problem[:500])
+        _log.warn("{peer}: {problem}", peer=self.peerName(), problem=fault.problem[:500])
 
     def guarded(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function of the user's that must not stop what goes on here; log what it raises."""
         try:
             function(*args)
         except BaseException:  # noqa: BLE001  it is the user's, and logged
-            log.failure("a callback failed")
+            _log.failure("a callback failed")
 
     # The end.
 

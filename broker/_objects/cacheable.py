@@ -15,7 +15,14 @@ from broker.errors import BadValue, InsecureJelly, ProtocolError
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["Cacheable", "RemoteCache", "RemoteCacheMethod", "RemoteCacheObserver"]
+__all__ = [
+    "Cacheable",
+    "RemoteCache",
+    "RemoteCacheMethod",
+    "RemoteCacheObserver",
+    "unjelly_cached",
+    "unjelly_original",
+]
 
 _Self = TypeVar("_Self", bound="RemoteCache")
 

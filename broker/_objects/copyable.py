@@ -8,7 +8,7 @@ from broker._objects.flavor import Serializable
 from broker._values.jelly import getInstanceState
 from broker._values.unjelly import Unjellyable, setInstanceState
 
-__all__ = ["Copyable", "RemoteCopy", "dotted_name"]
+__all__ = ["as_tag", "Copyable", "dotted_name", "RemoteCopy"]
 
 
 def dotted_name(cls: type) -> str:

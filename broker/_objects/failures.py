@@ -14,7 +14,7 @@ from broker._objects.flavor import registers
 from broker._values.registry import Registry, globalRegistry
 from broker.errors import WIRE_NAMES, RemoteError
 
-__all__ = ["CopiedFailure", "CopyableFailure", "failure2Copyable", "remote_exception"]
+__all__ = ["CopiedFailure", "CopyableFailure", "failure2Copyable", "remote_exception", "TAG", "wire_name", "WITHHELD"]
 
 #: What a receiver sees in place of a traceback, unless the sender's factory has `unsafeTracebacks`.
 WITHHELD: Final = "Traceback unavailable\n"

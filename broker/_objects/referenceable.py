@@ -12,7 +12,7 @@ from broker.interfaces import IPBRoot
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["AsReferenceable", "Referenceable", "Root"]
+__all__ = ["AsReferenceable", "Referenceable", "Root", "unjelly_local"]
 
 
 class Referenceable(Serializable):

@@ -21,9 +21,9 @@ from broker.errors import Error, InsecureJelly, LimitExceeded, RemoteError
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["fail", "serve"]
+__all__ = ["fail", "serve", "WithArguments"]
 
-log = Logger()
+_log = Logger()
 
 
 def serve(broker: Broker, call: Call) -> None:
@@ -79,21 +79,21 @@ def fail(broker: Broker, call: Call, failure: Failure) -> None:
     broker.refused = None
     if refused or isinstance(failure.value, LimitExceeded):
         # The peer's doing: one line, and no traceback of ours for it to fill the log with.
-        log.warn(
+        _log.warn(
             "{name} of {peer} was refused: {reason}",
             name=ascii(call.method[:200]),
             peer=broker.peerName(),
             reason=str(failure.value)[:500],
         )
     elif failure.check(Error) is None:
-        log.failure("Peer will receive following PB traceback:", failure=failure)
+        _log.failure("Peer will receive following PB traceback:", failure=failure)
     if not call.wants_answer:
         return
     try:
         payload = _failure_payload(broker, failure)
         broker.session.fail(call.request, payload)
     except Exception:  # noqa: BLE001  whatever a user's hooks raise while the failure is lowered
-        log.failure("a failure could not be sent")
+        _log.failure("a failure could not be sent")
         reason = Error(f"{wire_name(type(failure.value))}, which could not be sent")
         broker.session.fail(call.request, broker.serialize(failure2Copyable(Failure(reason))))
 
