@@ -96,8 +96,8 @@ class Jellier:
         self._kept.append(object)
         return []
 
-    def preserve(self, object: Any, sexp: Any) -> Any:
-        """Note the finished form of an object that was `prepare`\\ d; returns what to send in its place."""
+    def preserve(self, object: Any, sexp: Any) -> list[Any]:
+        """Note the finished form of an object, after `prepare`; returns what to send in its place."""
         return self._finished(id(object), sexp if type(sexp) is list else list(sexp))
 
     def _checkMutable(self, obj: Any) -> list[Any] | None:
@@ -129,13 +129,6 @@ class Jellier:
                 # In place: whatever contains it holds this very list.
                 form[:] = [b"reference", self._references, form[:]]
         return known[:]
-
-    def _begin(self, obj: Any, depth: int) -> None:
-        """Note that a container is being lowered."""
-        if depth <= 0:
-            raise LimitExceeded(f"nested deeper than {self._depth}")
-        self.preserved[id(obj)] = None
-        self._kept.append(obj)
 
     def _finished(self, ident: int, form: list[Any]) -> list[Any]:
         """Note the form of an object, and return what to send for it."""
@@ -193,7 +186,10 @@ class Jellier:
         ident = id(obj)
         if ident in self.preserved:
             return self._again(ident)
-        self._begin(obj, depth)
+        if depth <= 0:
+            raise LimitExceeded(f"nested deeper than {self._depth}")
+        self.preserved[ident] = None
+        self._kept.append(obj)
         form: list[Any] = [head]
         append = form.append
         find = self._handlers.get
@@ -214,6 +210,9 @@ class Jellier:
             raise self._surrogate(error, (item,), f"[{len(form) - 1}]") from None
         except CAUGHT as error:
             raise self._trail.at(error, f"[{len(form) - 1}]") from None
+        if self.preserved[ident] is None:
+            self.preserved[ident] = form
+            return form
         return self._finished(ident, form)
 
     def _dictionary(self, obj: dict[Any, Any], depth: int) -> Any:
@@ -221,7 +220,10 @@ class Jellier:
         ident = id(obj)
         if ident in self.preserved:
             return self._again(ident)
-        self._begin(obj, depth)
+        if depth <= 0:
+            raise LimitExceeded(f"nested deeper than {self._depth}")
+        self.preserved[ident] = None
+        self._kept.append(obj)
         form: list[Any] = [b"dictionary"]
         append = form.append
         find = self._handlers.get
@@ -249,6 +251,9 @@ class Jellier:
             raise self._surrogate(error, (key, item), key_step(key)) from None
         except CAUGHT as error:
             raise self._trail.at(error, key_step(key)) from None
+        if self.preserved[ident] is None:
+            self.preserved[ident] = form
+            return form
         return self._finished(ident, form)
 
     def _other(self, obj: Any, depth: int) -> Any:
@@ -290,18 +295,25 @@ class Jellier:
         elif self.taster.isClassAllowed(cls):
             form = self._instance(obj, depth)
         else:
-            form = self._refused(obj, type_name(cls))
+            return self._refused(obj, type_name(cls))
         return self._finished(ident, form)
 
     def _refused(self, obj: Any, name: str) -> list[Any]:
         """Return what stands for something that may not cross, unless that is an error."""
         if self.strict and (self.strictState or self._nested == self._depth):
             raise InsecureJelly(f"{name} is not on the whitelist")
-        return self.unpersistable(f"instance of class {dotted_name(type(obj))} deemed insecure", self.prepare(obj))
+        note = self.unpersistable(f"instance of class {dotted_name(type(obj))} deemed insecure")
+        if self.strict:
+            # Not to be shared: where the thing is met again it may be an error.
+            return note
+        self.prepare(obj)
+        return self.preserve(obj, note)
 
     def _instance(self, obj: Any, depth: int) -> list[Any]:
         """Lower an instance of an allowed class to its name and its state."""
-        self._begin(obj, depth)
+        if depth <= 0:
+            raise LimitExceeded(f"nested deeper than {self._depth}")
+        self.prepare(obj)
         outer, self._level = self._level, depth - 1
         try:
             return [dotted_name(type(obj)).encode("utf-8"), self.jelly(state_of(obj))]
@@ -334,46 +346,31 @@ class Jellier:
 
 _Handler = Callable[[Jellier, Any, int], Any]
 
-_HANDLERS: Final[dict[type, _Handler]] = {
-    str: Jellier._text,
-    int: Jellier._atom,
-    dict: Jellier._dictionary,
-    list: Jellier._list,
-    tuple: Jellier._tuple,
-    type(None): Jellier._none,
-    bool: Jellier._boolean,
-    float: Jellier._atom,
-    bytes: Jellier._atom,
-    set: Jellier._set,
-    frozenset: Jellier._frozenset,
-    datetime: Jellier._moment,
-    date: Jellier._moment,
-    time: Jellier._moment,
-    timedelta: Jellier._moment,
-    Decimal: Jellier._decimal,
-}
-
-#: The head of each plain type; integers, floats and byte strings have none, so no policy can refuse them.
-_HEADS: Final[dict[type, bytes]] = {
-    str: b"unicode",
-    dict: b"dictionary",
-    list: b"list",
-    tuple: b"tuple",
-    type(None): b"None",
-    bool: b"boolean",
-    set: b"set",
-    frozenset: b"frozenset",
-    datetime: b"datetime",
-    date: b"date",
-    time: b"time",
-    timedelta: b"timedelta",
-    Decimal: b"decimal",
-}
+#: The plain types. Those without a head stand for themselves, so no policy can refuse them.
+_TYPES: Final[tuple[tuple[type, bytes | None, _Handler], ...]] = (
+    (str, b"unicode", Jellier._text),
+    (int, None, Jellier._atom),
+    (dict, b"dictionary", Jellier._dictionary),
+    (list, b"list", Jellier._list),
+    (tuple, b"tuple", Jellier._tuple),
+    (type(None), b"None", Jellier._none),
+    (bool, b"boolean", Jellier._boolean),
+    (float, None, Jellier._atom),
+    (bytes, None, Jellier._atom),
+    (set, b"set", Jellier._set),
+    (frozenset, b"frozenset", Jellier._frozenset),
+    (datetime, b"datetime", Jellier._moment),
+    (date, b"date", Jellier._moment),
+    (time, b"time", Jellier._moment),
+    (timedelta, b"timedelta", Jellier._moment),
+    (Decimal, b"decimal", Jellier._decimal),
+)
+_HANDLERS: Final[dict[type, _Handler]] = {kind: handler for kind, _, handler in _TYPES}
 
 
 def _allowed_handlers(taster: Any) -> dict[type, _Handler]:
     """Return the handlers of the types that a policy allows."""
-    return {kind: _HANDLERS[kind] for kind in _HANDLERS if kind not in _HEADS or taster.isTypeAllowed(_HEADS[kind])}
+    return {kind: handler for kind, head, handler in _TYPES if head is None or taster.isTypeAllowed(head)}
 
 
 def jelly(
