@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 
 from broker._limits import Limits
+from broker._net.endpoints import guarded, parse
 from broker._net.factory import ClientFactory, ServerFactory, running_reactor
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
-__all__ = ["connect", "loopback", "serve"]
-
-
-def loopback(description: str) -> str:
-    """Return a server endpoint string that listens on this machine only, unless it names an interface itself.
-
-    :param description: for example ``tcp:8787``, which becomes ``tcp:8787:interface=127.0.0.1``.
-    """
-    if description.startswith(("tcp:", "ssl:", "tls:")) and not re.search(r"(?<!\\):interface=", description):
-        return description + ":interface=127.0.0.1"
-    if description.startswith("tcp6:") and not re.search(r"(?<!\\):interface=", description):
-        return description + r":interface=\:\:1"
-    return description
+__all__ = ["connect", "serve"]
 
 
 def connect(
@@ -94,7 +82,7 @@ def serve(
 
     :param endpoint: where to listen, as an endpoint string (``tcp:8787``, ``unix:/path``, ``ssl:8787:...``) or an
         endpoint. A string that names no interface listens on this machine only; to serve others say
-        ``tcp:8787:interface=0.0.0.0``.
+        ``tcp:8787:interface=0.0.0.0``. A Unix socket that names no mode is for this user only.
     :param root: a `Root` or any Referenceable, a `twisted.cred.portal.Portal` for a login, or anything else that
         adapts to `IPBRoot`.
     :param security: the taster; which types may cross.
@@ -108,7 +96,7 @@ def serve(
     :raises TypeError: the root cannot be served.
     """
     reactor = running_reactor(reactor)
-    where = serverFromString(reactor, loopback(endpoint)) if isinstance(endpoint, str) else endpoint
+    where = parse(reactor, guarded(endpoint)[0]) if isinstance(endpoint, str) else endpoint
     return where.listen(
         ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
     )

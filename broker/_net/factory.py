@@ -210,18 +210,19 @@ class ServerFactory(_Connections, _ServerFactory):
     ) -> None:
         super().__init__(unsafeTracebacks, security, **options)
         self.root = _as_root(root)
-        #: Connections that have been greeted, and those that have not yet.
+        #: Connections that have been greeted.
         self.connections: set[Any] = set()
-        self._unanswered: set[Any] = set()
+        #: Connections that have not been greeted yet.
+        self.unanswered: set[Any] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a new connection that serves the root, or None when too many have not been greeted yet."""
-        if len(self._unanswered) >= self.limits.unanswered:
-            _log.warn("{addr} turned away: {n} connections wait for a greeting", addr=addr, n=len(self._unanswered))
+        if len(self.unanswered) >= self.limits.unanswered:
+            _log.warn("{addr} turned away: {n} connections wait for a greeting", addr=addr, n=len(self.unanswered))
             return None
         connection = self._build(False)
         connection.setNameForLocal(b"root", self.root.rootObject(connection))
-        self._unanswered.add(connection)
+        self.unanswered.add(connection)
         return connection
 
     def clientConnectionMade(self, protocol: Any) -> None:
@@ -229,10 +230,10 @@ class ServerFactory(_Connections, _ServerFactory):
 
     def brokerOpened(self, broker: Any) -> None:
         """A connection of ours has been greeted."""
-        self._unanswered.discard(broker)
+        self.unanswered.discard(broker)
         self.connections.add(broker)
 
     def brokerLost(self, broker: Any, reason: Failure) -> None:
         """A connection of ours is gone."""
-        self._unanswered.discard(broker)
+        self.unanswered.discard(broker)
         self.connections.discard(broker)

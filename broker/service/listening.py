@@ -12,9 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._limits import Limits
+from broker._net.endpoints import DEFAULT_ENDPOINT, describe, guarded, parse
 from broker._net.factory import ServerFactory
 from broker._values.registry import Registry, globalRegistry, globalSecurity
-from broker.service.endpoints import DEFAULT_ENDPOINT, describe, guarded, parse
 
 __all__ = ["BrokerService"]
 
@@ -101,7 +101,7 @@ class BrokerService(MultiService):
 
     def _close(self) -> Deferred[None]:
         # Those that have not been greeted yet as well.
-        connections = self.factory.connections | self.factory._unanswered
+        connections = self.factory.connections | self.factory.unanswered
         closing = [connection.disconnect() for connection in connections]
         return DeferredList(closing, consumeErrors=True).addCallback(lambda _: None)
 

@@ -18,8 +18,8 @@ from twisted.python import usage
 
 from broker._cred.portal import IUsernameMD5Password
 from broker._limits import Limits
+from broker._net.endpoints import DEFAULT_ENDPOINT, guarded, parse
 from broker.service.builtin import broker_version
-from broker.service.endpoints import DEFAULT_ENDPOINT, guarded, parse
 from broker.service.roots import find, servable
 
 __all__ = ["Options", "ServeOptions"]

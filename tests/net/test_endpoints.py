@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.testing import MemoryReactor
 
-from broker.service.endpoints import describe, guarded, parse
+from broker._net.endpoints import describe, guarded, parse
 
 
 @pytest.mark.parametrize(
