@@ -3,8 +3,8 @@
 A page is read from top to bottom. Its fenced blocks mean:
 
 - Python with a caption: a file of that name; a later one of the same name takes its place. Other languages likewise.
-- Python without a caption: run in this process, all of the page in one namespace. If a block of plain text follows, that
-  is what it prints.
+- Python without a caption: run in this process, all of the page in one namespace. A block of plain text behind it is
+  what it prints.
 - console, caption "first terminal": a command after ``$`` is a server that is started, and what it says until it is
   ready. Without ``$``: what the server says next.
 - console with another caption or none: commands after ``$`` that end by themselves, and what they print.
