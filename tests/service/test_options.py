@@ -31,8 +31,8 @@ def test_defaults() -> None:
 
 
 def test_several_endpoints() -> None:
-    options = parsed("--listen", "tcp:1", "--listen", "unix:/tmp/x")
-    assert options.endpoints == ["tcp:1", "unix:/tmp/x"]
+    options = parsed("--listen", "tcp:1", "--listen", "unix:/run/x")
+    assert options.endpoints == ["tcp:1", "unix:/run/x"]
     assert len(makeService(options).services) == 2
 
 
