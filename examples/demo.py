@@ -25,7 +25,7 @@ PATIENCE = 60.0
 #: What the demo calls, and what its output must contain.
 CALLS = [
     (["version"], "broker"),
-    (["echo", "{'ducks': ['Huey', 'Dewey', 'Louie'], 'pond': None}"], "Dewey"),
+    (["echo", '{"ducks": ["Huey", "Dewey", "Louie"], "pond": None}'], "Dewey"),
 ]
 
 
