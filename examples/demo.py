@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -105,7 +105,7 @@ def serving(command: list[str], endpoint: str, folder: str) -> Iterator[subproce
             server.wait()
             raise DemoFailed("the server did not stop when asked to, and was killed") from None
     # Newer versions of Twisted end by the signal that stopped them.
-    if os.name != "nt" and server.returncode not in (0, -signal.SIGTERM):
+    if os.name != "nt" and server.returncode not in (0, -signal.SIGTERM, -signal.SIGINT):
         raise DemoFailed(f"the server ended with {server.returncode}:\n{log.read_text(errors='replace')}")
 
 
