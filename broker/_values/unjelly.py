@@ -204,7 +204,7 @@ class Unjellier(Lifter):
     def _no_text(self, error: UnicodeDecodeError, forms: Any, step: str) -> Exception:
         """Return an error of ours for bytes that are no text, or the one of a hook as it is."""
         for form in forms:
-            if type(form) is list and len(form) == 2 and error.object is form[1]:
+            if type(form) is list and len(form) == 2 and form[0] == b"unicode" and _undecodable(form[1]):
                 return self._trail.at(BadValue(_NO_TEXT), step)
         return error
 
@@ -285,6 +285,13 @@ def _allowed_forms(taster: Any, registry: Registry) -> dict[bytes, Handler]:
         for head, handler in _FORMS.items()
         if taster.isTypeAllowed(head) and registry.unjellyable_for(head) is None and registry.factory_for(head) is None
     }
+
+
+def _undecodable(data: Any) -> bool:
+    try:
+        return type(data) is bytes and data.decode() is None
+    except UnicodeDecodeError:
+        return True
 
 
 def _step(entry: Any) -> str:

@@ -141,6 +141,7 @@ def test_paths(value: Any, where: str) -> None:
         Decimal("-Infinity"),
         "\ud800",
         {"\ud800": 1},
+        ["text \udfff text"],
     ],
 )
 @pytest.mark.parametrize("strictly", [True, False])
