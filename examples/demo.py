@@ -138,8 +138,8 @@ def demo(keep: bool) -> None:
             for words, expected in CALLS:
                 call(endpoint, words, expected)
             if keep:
-                say(f"   Now call {endpoint} yourself; Ctrl-C stops the server.")
                 with contextlib.suppress(KeyboardInterrupt):
+                    say(f"   Now call {endpoint} yourself; Ctrl-C stops the server.")
                     server.wait()
         say("3. The server was asked to stop, and did.")
 
