@@ -108,7 +108,7 @@ class ClientFactory(_Connections, _ClientFactory):
 
     def stopFactory(self) -> None:
         """No attempt to connect is under way any more. Behind an endpoint that is all one hears of a failed one."""
-        super().stopFactory()
+        super().stopFactory()  # type: ignore[no-untyped-call]
         if self._connector is None and self.rootObjectRequests:
             # An endpoint with several addresses tries the next one a moment later.
             running_reactor(self.reactor).callLater(RETRY_TIME, self._giveUp)

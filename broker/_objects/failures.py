@@ -71,7 +71,7 @@ def remote_exception(
     """
     cls: type[RemoteError] = RemoteError
     for parent in [name.decode("utf-8", "replace"), *parents]:
-        known: type[BaseException] | None = registry.exception_for(parent) or _KNOWN.get(parent)
+        known: Any = registry.exception_for(parent) or _KNOWN.get(parent)
         if known is not None:
             cls = _remote_class(known)
             break

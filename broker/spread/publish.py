@@ -60,6 +60,11 @@ class Publishable(flavors.Cacheable):
 class RemotePublished(flavors.RemoteCache):
     """A copy of a `Publishable`, ready when its state has been read from the file or fetched."""
 
+    service: Any
+    perspective: Any
+    publishedID: Any
+    timestamp: Any
+    remote: Any
     isActivated: Any = 0
     _wasCleanWhenLoaded: Any = 0
     #: What belongs to this connection or this process and is not kept in the file.
