@@ -300,9 +300,9 @@ def bench(arguments: argparse.Namespace) -> int:
 
 
 def soak(arguments: argparse.Namespace) -> int:
-    """Run the long test: many connections, calls and references, watched for leaks."""
+    """Make very many calls on one connection, and see that nothing is left."""
     ensure_environment("test")
-    return run(str(PYTHON), "-m", "tests.soak", *arguments.rest)
+    return run(str(PYTHON), "-m", "tests.benchmarks", "soak", *arguments.rest)
 
 
 # ----------------------------------------------------------------------------------------------------------------- main
