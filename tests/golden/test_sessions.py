@@ -230,8 +230,9 @@ class Script:
             if not wants:
                 reference.callRemote(method, *self.value(args), pbanswer=False, **named)
             elif target == b"root" and method == b"login":
-                from broker._cred.login import login
                 from twisted.cred.credentials import UsernamePassword
+
+                from broker._cred.login import login
 
                 password = b"sekrit" if self.password_right else b"wrong"
                 mind = pbvec.Two() if self.password_right else None
