@@ -215,20 +215,29 @@ class Member:
 
 
 class Holder:
-    """An instance whose hook has seen something that is not final, and may have it as an attribute."""
+    """An instance whose hook has seen things that are not final, and may have them as attributes.
 
-    __slots__ = ("_instance", "_old", "_slot")
+    The keys of its places are a slot and what stood for it when the hook saw it.
+    """
 
-    def __init__(self, instance: Any, slot: Slot) -> None:
+    __slots__ = ("_index", "_instance")
+
+    def __init__(self, instance: Any) -> None:
         self._instance = instance
-        self._slot = slot
-        self._old = slot.value
+        #: Names of attributes by identity of what they hold. Looking through all of them for each slot would be
+        #: quadratic, and the peer decides about both numbers.
+        self._index: dict[int, list[str]] | None = None
 
-    def __setitem__(self, place: int, value: Any) -> None:
-        for name in self._names():
-            item = getattr(self._instance, name, None)
-            if (item is self._old or item is self._slot) and item is not value:
-                setattr(self._instance, name, value)
+    def __setitem__(self, place: tuple[Slot, Any], value: Any) -> None:
+        if self._index is None:
+            self._index = {}
+            for name in self._names():
+                self._index.setdefault(id(getattr(self._instance, name, None)), []).append(name)
+        for old in place:
+            for name in self._index.pop(id(old), ()) if old is not value else ():
+                # Asked again: it may have changed since the index was made.
+                if getattr(self._instance, name, None) is old:
+                    setattr(self._instance, name, value)
 
     def _names(self) -> list[str]:
         names = list(getattr(self._instance, "__dict__", ()))

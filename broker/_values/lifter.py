@@ -225,12 +225,13 @@ class Lifter:
 
     def _watch(self, made: Any, slots: list[Slot]) -> None:
         """Keep the attributes of what a hook made right, whatever becomes of what the hook has seen."""
+        holder = Holder(made)
         for slot in slots:
-            holder = Holder(made, slot)
+            place = (slot, slot.value)
             if slot.final:
-                holder[0] = slot.value
+                holder[place] = slot.value
             elif slot.value is not made:
-                slot.places.append((holder, 0))
+                slot.places.append((holder, place))
 
     def _manufactured(self, factory: Callable[[Any], Any], form: list[Any]) -> Any:
         return factory(self.unjelly(form[1]))

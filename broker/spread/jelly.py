@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -130,7 +129,7 @@ class _Importer:
             name = _as_text(form[1])
             if not unjellier.taster.isModuleAllowed(name):
                 raise InsecureJelly(f"Attempted to unjelly module named {name!r:.200}")
-            return import_module(name)
+            return self._imported(name)
         if head == "function" and len(form) == 2:
             name = _as_text(form[1])
             module = name.rpartition(".")[0]

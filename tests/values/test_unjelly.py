@@ -344,7 +344,11 @@ def test_post_unjelly_when_everything_is_there() -> None:
     unjellier.references[7] = whole
     unjellier.unjellyInto(whole_box := [None], 0, 5)
     assert whole_box == [5]
-    form = [b"list", [b"posted", [b"dictionary", [[U, b"other"], [b"dereference", 2]]]], [b"reference", 2, [b"list", 1]]]
+    form = [
+        b"list",
+        [b"posted", [b"dictionary", [[U, b"other"], [b"dereference", 2]]]],
+        [b"reference", 2, [b"list", 1]],
+    ]
     unjellier.unjellyFull(form)
     assert seen == [([1], [])]
 
