@@ -1,0 +1,64 @@
+"""The endpoint strings on the page about them: Twisted takes each, and TLS works with them as the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from twisted.internet.endpoints import clientFromString, serverFromString
+
+from tests.docs.pages import DOCS
+from tests.service.processes import BROKER, Program, run, serving
+
+ROWS = re.findall(
+    r"^\| [^|]* \| `([^`]*)`[^|]* \| `([^`]*)` \|$",
+    (DOCS / "howto" / "tls-and-unix.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a key and a certificate for localhost, which is also the current one."""
+    from cryptography.hazmat.primitives import serialization
+
+    from tests.interop.peer.certificate import make_options
+
+    options, public = make_options()
+    key = options.privateKey.to_cryptography_key().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for name in ("key.pem", "client-key.pem"):
+        (tmp_path / name).write_bytes(key)
+    for name in ("cert.pem", "client.pem"):
+        (tmp_path / name).write_text(public)
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates" / "shop.pem").write_text(public)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("server", "client"), ROWS)
+def test_twisted_takes_them(server: str, client: str, certificates: Path) -> None:
+    from twisted.internet import reactor
+
+    serverFromString(reactor, server)
+    clientFromString(reactor, client)
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) >= 5
+
+
+def test_tls(certificates: Path) -> None:
+    """Who trusts the certificate gets through; who does not is told."""
+    command = [*BROKER, "serve", "--listen", "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"]
+    with serving(command, cwd=certificates) as (_, endpoint):
+        port = endpoint.rpartition(":")[2]
+        with Program(
+            [*BROKER, "call", f"tls:localhost:{port}:trustRoots=certificates", "echo", "hello"], certificates
+        ) as trusting:
+            trusting.wait_for("^hello$")
+        doubting = run([*BROKER, "call", f"tls:localhost:{port}", "echo", "hello"], cwd=certificates)
+        assert doubting.returncode == 1 and doubting.stdout == ""
