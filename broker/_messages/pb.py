@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from broker._limits import PB_PREFIX, PB_SIZE, Limits
 from broker._messages.dialect import Swizzler
+from broker._messages.growing import Growing
 from broker._messages.messages import (
     Answer,
     CacheReleased,
@@ -65,6 +66,11 @@ class _Tables:
         self.no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
 
 
+#: Nothing, in the place of a payload that is still to be read.
+_EMPTY: Final = Payload(None)
+#: From so many bytes on a message that is not whole is decoded as it comes.
+_LARGE: Final = 4096
+
 _TABLES: Final = (_Tables(False), _Tables(True))
 
 
@@ -84,7 +90,9 @@ class PBDialect:
         "_decoder",
         "_easy",
         "_encoder",
+        "_growing",
         "_limits",
+        "_measuring",
         "_more",
         "_position",
         "_scanner",
@@ -109,7 +117,10 @@ class PBDialect:
         if limits.prefix < PB_PREFIX:
             self._easy = 0
         # Bytes are read from _data at _position. What comes before that is used up waits in _more, and so does a
-        # message that is not whole, which _scanner then measures.
+        # message that is not whole, which _scanner then measures; but a large one is _growing, unless that failed and
+        # it is being measured.
+        self._growing: Growing | None = None
+        self._measuring = False
         self._data = b""
         self._position = 0
         self._more = bytearray()
@@ -123,7 +134,9 @@ class PBDialect:
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes as they came, split anywhere."""
-        if self._more or self._position < len(self._data):
+        if self._growing is not None:
+            self._growing.take(data)
+        elif self._more or self._position < len(self._data):
             self._more += data
         else:
             self._data = data
@@ -134,6 +147,8 @@ class PBDialect:
 
         :raises ProtocolError: the bytes are no messages, or pass a ceiling; the connection is over.
         """
+        if self._growing is not None:
+            return self._grow(self._growing)
         size = len(self._data) - self._position
         if size:
             if size <= self._easy:
@@ -146,22 +161,65 @@ class PBDialect:
             skipper = self._skipper
             skipper.restart(self._position)
             return self._parse(skipper.position) if skipper.advance(self._data) else self._wait()
-        scanner = self._scanner
-        if not self._more or not scanner.advance(self._more):
+        if not self._more:
             return None
+        if not self._measuring and _LARGE <= len(self._more) <= self._easy:
+            # Large enough to be worth decoding what is there of it.
+            self._turn_back()
+            return self.next_message()
+        if not self._scanner.advance(self._more):
+            return None
+        end = self._scanner.position
+        self._turn_back()
+        return self._parse(end)
+
+    def _turn_back(self) -> None:
+        """Make what waits what is read from."""
         self._data = bytes(self._more)
         self._position = 0
         self._more.clear()
-        end = scanner.position
-        scanner.restart(0)
-        return self._parse(end)
+        self._scanner.restart(0)
+        self._measuring = False
 
     def _wait(self) -> Message | None:
         """Move the beginning of a message to where the rest of it will come."""
+        growing = self._growing
+        if growing is not None:
+            if self._more:
+                growing.take(bytes(self._more))
+                self._more.clear()
+            self._data = b""
+            self._position = 0
+            return self._grow(growing)
+        self._measuring = len(self._data) - self._position >= _LARGE
         self._more[:0] = self._data[self._position :]
         self._data = b""
         self._position = 0
         return self.next_message()
+
+    def _grow(self, growing: Growing) -> Message | None:
+        """Go on with a large message; where it could pass a ceiling or is not plain, it is measured instead."""
+        if not self._decoder.stuck and growing.bound <= self._easy:
+            try:
+                whole = growing.advance()
+            except NotPlain:
+                pass
+            else:
+                if whole is not None:
+                    self._growing = None
+                    message, self._data = whole
+                    return message
+                if not self._decoder.stuck and growing.bound <= self._easy:
+                    return None
+        self._growing = None
+        self._more = growing.bytes()
+        self._measuring = True
+        return self.next_message()
+
+    def _begin(self, cut: Incomplete, message: Call | Answer | Failed, payloads: list[Payload], position: int) -> None:
+        """Keep what was decoded of a message that the data end in, if it is a large one."""
+        if max(len(self._data) - self._position, cut.missing) >= _LARGE:
+            self._growing = Growing(message, payloads, self._decoder, cut, self._data, self._position, position)
 
     def _read(self) -> Message | None:
         """Read a message of usual form, or return None: then nothing was used up.
@@ -181,8 +239,13 @@ class PBDialect:
         if command == "decref":
             self._position = position
             return Release(request, 1)
-        payload, self._position = self._payload(data, position)
-        return Answer(request, payload) if command == "answer" else Failed(request, payload)
+        message = Answer(request, _EMPTY) if command == "answer" else Failed(request, _EMPTY)
+        try:
+            message.payload, self._position = self._payload(data, position)
+        except Incomplete as cut:
+            self._begin(cut, message, [], position)
+            raise
+        return message
 
     def _read_call(self, data: bytes, position: int, request: int) -> Message | None:
         """Read a call behind its request number."""
@@ -203,12 +266,22 @@ class PBDialect:
         wants_answer = data[position]
         if wants_answer > 1 or data[position + 1] != INT:
             return None
-        args, position = self._payload(data, position + 2)
-        kwargs, self._position = self._payload(data, position)
-        return Call(request, target, method, wants_answer == 1, args, kwargs, False)
+        position += 2
+        call = Call(request, target, method, wants_answer == 1, _EMPTY, _EMPTY, False)
+        try:
+            call.args, position = self._payload(data, position)
+            call.kwargs, self._position = self._payload(data, position)
+        except Incomplete as cut:
+            self._begin(cut, call, [] if call.args is _EMPTY else [call.args], position)
+            raise
+        return call
 
     def _payload(self, data: bytes, position: int) -> tuple[Payload, int]:
-        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out."""
+        """Read a payload: its value if that is plain, else its bytes, whose end must be counted out.
+
+        :raises Incomplete: the data end in a payload that is plain so far.
+        :raises IndexError: they end in another one.
+        """
         if self.plain:
             if data.startswith(self._tables.no_args, position):
                 return Payload(()), position + len(self._tables.no_args)
@@ -222,7 +295,7 @@ class PBDialect:
         skipper = self._skipper
         skipper.restart(position)
         if not skipper.advance(data):
-            raise Incomplete
+            raise IndexError
         return Payload(PENDING, data[position : skipper.position]), skipper.position
 
     def _parse(self, end: int) -> Message:

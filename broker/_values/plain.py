@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from operator import countOf, itemgetter
+from operator import countOf
 from struct import Struct
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from broker._wire.banana import (
     int_token,
     string_token,
 )
+from broker._wire.integers import int_tokens
 from broker._wire.vocabulary import TOKENS
 from broker.errors import LimitExceeded
 
@@ -210,7 +211,7 @@ class PlainEncoder:
         count = len(value)
         append(self._open(count, kind, depth))
         if count > _RUN and countOf(map(type, value), int) == count:
-            append(_ints(value))
+            append(int_tokens(value))
             return
         words = self._words
         short = self._short
@@ -273,15 +274,6 @@ class PlainEncoder:
                 self._keys.clear()
             self._keys[key] = token
         return token
-
-
-
-def _ints(value: Any) -> bytes:
-    """Return the tokens of two integers or more."""
-    try:
-        return b"".join(itemgetter(*value)(INT_TOKENS))
-    except KeyError:
-        return b"".join([int_token(item) for item in value])
 
 
 def _rare(value: Any) -> bytes:

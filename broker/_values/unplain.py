@@ -6,16 +6,17 @@ be: the long way (banana, then unjelly) decides what it is worth. What is accept
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from struct import Struct
 from typing import Any, Final
 
-from broker._limits import PB_PREFIX
+from broker._values.payload import PENDING
 from broker._values.plain import MAX_DEPTH, TEXT_HEAD, NotPlain
-from broker._wire.banana import DIGITS, digits_to_int, header
-from broker._wire.vocabulary import INCOMING
+from broker._wire.banana import header
+from broker._wire.integers import take_ints
+from broker._wire.vocabulary import INCOMING, OUTGOING
+from broker.errors import BananaError
 
 __all__ = ["Incomplete", "PlainDecoder"]
 
@@ -24,20 +25,57 @@ _MEMO: Final = 2048
 _KEY: Final = 64
 #: The texts of dates and times are far shorter. Python turns text to numbers in quadratic time.
 _DATE_SIZE: Final = 64
-#: So many integers in a row, and the next are looked for as a run.
-_RUN: Final = 4
-#: Most bytes of an INT token in usual spelling.
-_INT_SIZE: Final = 6
+#: After so many integers in a row the next are read as a run, if more than so many are to come.
+_STREAK: Final = 4
+_RUN: Final = 12
 
-_DOUBLE = Struct(">d")
-_INT_RUN = re.compile(rb"[\x00-\x7f\x81]+")
+_double = Struct(">d").unpack_from
 _PAIR_HEAD: Final = b"\x02\x80" + TEXT_HEAD
+_TRUE: Final = b"\x07\x82boolean\x04\x82true"
+_FALSE: Final = b"\x07\x82boolean\x05\x82false"
+_NONE: Final = OUTGOING[b"None"]
+_LIST: Final = OUTGOING[b"list"]
+_TUPLE: Final = OUTGOING[b"tuple"]
+_DICTIONARY: Final = OUTGOING[b"dictionary"]
+_KINDS: Final[dict[bytes, type]] = {
+    b"list": list,
+    b"tuple": tuple,
+    b"dictionary": dict,
+    b"set": set,
+    b"frozenset": frozenset,
+}
 _CONTAINERS: Final = frozenset((list, tuple, dict, set, frozenset))
+_WRONG: Final = (NotPlain, TypeError, ValueError, ArithmeticError, RecursionError, BananaError)
 _DATES: Final = frozenset((b"date", b"datetime", b"time", b"timedelta"))
 
 
 class Incomplete(Exception):
-    """The form goes on behind the end of the buffer."""
+    """The form goes on behind the end of the buffer.
+
+    :ivar missing: so many bytes at least.
+    """
+
+    def __init__(self, missing: int = 1) -> None:
+        self.missing = missing
+
+
+class _Frame:
+    """A container that the data ended in.
+
+    :ivar kind: its type, or None for a reference to the container inside.
+    :ivar items: what is whole of it.
+    :ivar left: items or entries still to come, the one begun among them.
+    :ivar key: the key of the entry begun, or the number of the reference.
+    """
+
+    __slots__ = ("depth", "items", "key", "kind", "left")
+
+    def __init__(self, kind: type | None, items: Any, left: int, depth: int, key: Any = None) -> None:
+        self.kind = kind
+        self.items = items
+        self.left = left
+        self.depth = depth
+        self.key = key
 
 
 class PlainDecoder:
@@ -45,34 +83,112 @@ class PlainDecoder:
 
     It trusts that the ceilings of the connection are kept elsewhere: the data it is given are at most one message.
 
+    A form that the data end in can be gone on with: each container that is open then leaves a frame, on the way out of
+    the recursion, and `resume` walks back from the innermost. So nothing is read twice but the item that was cut.
+
     :param vocabulary: whether words come as numbers.
     :param depth: deepest nesting of containers; above 64 it is 64.
+
+    at: the position of the item that was cut, after `Incomplete`.
+    stuck: whether going on would read something large again, after `Incomplete`.
     """
 
-    __slots__ = ("_depth", "_keys", "_shared", "_vocabulary")
+    __slots__ = ("_cut", "_depth", "_keys", "_open", "_shared", "_vocabulary", "at", "stuck")
 
     def __init__(self, vocabulary: bool, depth: int = MAX_DEPTH) -> None:
         self._vocabulary = vocabulary
         self._depth = min(depth, MAX_DEPTH)
         self._keys: dict[bytes, str] = {}
         self._shared: dict[int, Any] | None = None
+        # Frames of a form to be gone on with, outermost first; and those of the way out, innermost first.
+        self._open: list[_Frame] = []
+        self._cut: list[_Frame] = []
+        self.at = 0
+        self.stuck = False
 
     def decode(self, data: bytes, position: int = 0) -> tuple[Any, int]:
         """Read one form.
 
         :returns: the value, and the position behind its form.
         :raises NotPlain: the form needs the long way, or is no right form; the long way tells.
-        :raises Incomplete: the data end before the form does.
+        :raises Incomplete: the data end before the form does; `resume` goes on if `owed` is not 0.
         """
+        if self._shared is not None or self._open or self.stuck:
+            self._forget()
         try:
-            return self._value(data, position, self._depth)
-        except IndexError:
-            raise Incomplete from None
-        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            found = self._value(data, position, self._depth)
+        except (IndexError, Incomplete) as cut:
+            raise self._suspended(cut) from None
+        except _WRONG as error:
             # Unhashable keys, broken UTF-8, dates and decimals that do not exist; a caller deep in recursion.
+            self._forget()
             raise NotPlain(str(error)) from None
-        finally:
-            self._shared = None
+        self._shared = None
+        return found
+
+    def resume(self, data: bytes) -> tuple[Any, int]:
+        """Go on with the form that was cut last.
+
+        :param data: the rest of it, beginning with the item that was cut.
+        :returns: the value, and the position behind its form.
+        :raises NotPlain: as `decode` does.
+        :raises Incomplete: as `decode` does.
+        """
+        position = 0
+        value: Any = PENDING
+        try:
+            while self._open:
+                frame = self._open[-1]
+                if value is not PENDING:
+                    self._put(frame, value)
+                if frame.kind is dict:
+                    value, position = self._entries(data, position, frame.left, frame.depth, frame.items)
+                elif frame.kind is not None:
+                    value, position = self._items(data, position, frame.left, frame.depth, frame.items, frame.kind)
+                self._open.pop()
+        except (IndexError, Incomplete) as cut:
+            # It left a new frame.
+            self._open.pop()
+            raise self._suspended(cut) from None
+        except _WRONG as error:
+            self._forget()
+            raise NotPlain(str(error)) from None
+        self._shared = None
+        return value, position
+
+    @property
+    def owed(self) -> int:
+        """Most elements that the containers still open have declared and the data read did not hold."""
+        return sum(frame.left * 2 for frame in self._open)
+
+    def _put(self, frame: _Frame, value: Any) -> None:
+        """Put an item that is whole now where it belongs."""
+        frame.left -= 1
+        if frame.kind is None:
+            self._share(frame.key, value)
+        elif frame.kind is dict:
+            frame.items[frame.key] = value
+        else:
+            frame.items.append(value)
+
+    def _suspended(self, cut: Exception) -> Incomplete:
+        """Arrange the frames for `resume`."""
+        self._open += reversed(self._cut)
+        self._cut.clear()
+        return cut if isinstance(cut, Incomplete) else Incomplete()
+
+    def _leave(self, frame: _Frame, position: int) -> None:
+        """Leave a frame; the innermost tells where to go on."""
+        if not self._cut:
+            self.at = position
+        self._cut.append(frame)
+
+    def _forget(self) -> None:
+        """Drop what was kept of a form; nothing of a value is kept once it is read."""
+        self._shared = None
+        self._open.clear()
+        self._cut.clear()
+        self.stuck = False
 
     def _value(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read any form."""
@@ -87,12 +203,12 @@ class PlainDecoder:
         if kind == 0x82:
             end = position + number
             if end > len(data):
-                raise Incomplete
+                raise Incomplete(end - len(data))
             return data[position:end], end
         if kind == 0x84:
             if position + 8 > len(data):
-                raise Incomplete
-            return _DOUBLE.unpack_from(data, position)[0], position + 8
+                raise Incomplete(position + 8 - len(data))
+            return _double(data, position)[0], position + 8
         if kind == 0x81 or kind == 0x85:
             return number, position
         if kind == 0x83 or kind == 0x86:
@@ -105,53 +221,58 @@ class PlainDecoder:
         """Read the form of `count` elements whose list header has been read."""
         if not count:
             raise NotPlain("a form without head")
-        head, position = self._string(data, position)
+        number = data[position]
         count -= 1
-        if head == b"list":
-            return self._items(data, position, count, depth - 1)
-        if head == b"dictionary":
-            return self._entries(data, position, count, depth - 2)
+        if number < 0x80 and data[position + 1] == 0x87 and self._vocabulary:
+            # The words that are met most, by their numbers.
+            if number == _LIST:
+                return self._items(data, position + 2, count, depth - 1, [], list)
+            if number == _DICTIONARY:
+                return self._entries(data, position + 2, count, depth - 2, {})
+            if number == _TUPLE:
+                return self._items(data, position + 2, count, depth - 1, [], tuple)
+            if number == _NONE and not count:
+                return None, position + 2
+        elif count == 1:
+            if data.startswith(_TRUE, position):
+                return True, position + 15
+            if data.startswith(_FALSE, position):
+                return False, position + 16
+        head, position = self._string(data, position)
         if head == b"unicode" and count == 1:
             text, position = self._string(data, position)
             return text.decode(), position
-        if head == b"None" and not count:
-            return None, position
-        if head == b"tuple":
-            items, position = self._items(data, position, count, depth - 1)
-            return tuple(items), position
-        if head == b"boolean" and count == 1:
-            text, position = self._string(data, position)
-            if text != b"true" and text != b"false":
-                raise NotPlain("a boolean that is neither")
-            return text == b"true", position
-        if head == b"set":
-            items, position = self._items(data, position, count, depth - 1)
-            return set(items), position
-        if head == b"frozenset":
-            items, position = self._items(data, position, count, depth - 1)
-            return frozenset(items), position
-        if head == b"reference" and count == 2:
-            return self._reference(data, position, depth - 1)
-        if head == b"dereference" and count == 1:
-            ident, position = self._value(data, position, 0)
-            if type(ident) is not int or self._shared is None or ident not in self._shared:
-                # Also how a cycle shows: the reference is not complete yet.
-                raise NotPlain("a reference to something not met yet")
-            return self._shared[ident], position
-        return self._rare(data, position, count, head)
+        kind = _KINDS.get(head)
+        if kind is dict:
+            return self._entries(data, position, count, depth - 2, {})
+        if kind is not None:
+            return self._items(data, position, count, depth - 1, [], kind)
+        return self._rare(data, position, count, head, depth)
 
     def _reference(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read a container that is referred to later."""
         if depth < 0:
             raise NotPlain("containers nested deeply")
         ident, position = self._value(data, position, 0)
-        value, position = self._value(data, position, depth)
+        if type(ident) is not int:
+            raise NotPlain("a reference that is not as it should be")
+        try:
+            value, position = self._value(data, position, depth)
+        except (IndexError, Incomplete):
+            # Where nothing inside can be gone on with, all of it is read again.
+            if self._cut:
+                self._cut.append(_Frame(None, None, 1, depth, ident))
+            raise
+        self._share(ident, value)
+        return value, position
+
+    def _share(self, ident: int, value: Any) -> None:
+        """Note a container that may be referred to from now on."""
         if self._shared is None:
             self._shared = {}
-        if type(ident) is not int or ident in self._shared or type(value) not in _CONTAINERS:
+        if ident in self._shared or type(value) not in _CONTAINERS:
             raise NotPlain("a reference that is not as it should be")
         self._shared[ident] = value
-        return value, position
 
     def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
         """Read a byte string, which a head is, and the text inside a form."""
@@ -164,104 +285,130 @@ class PlainDecoder:
         if kind == 0x82:
             end = position + number
             if end > len(data):
-                raise Incomplete
+                raise Incomplete(end - len(data))
             return data[position:end], end
         if kind == 0x87 and self._vocabulary and number in INCOMING:
             return INCOMING[number], position
         raise NotPlain("no byte string where one belongs")
 
-    def _items(self, data: bytes, position: int, count: int, depth: int) -> tuple[list[Any], int]:
-        """Read the items of a list, tuple or set."""
+    def _items(
+        self, data: bytes, position: int, count: int, depth: int, items: list[Any], kind: type
+    ) -> tuple[Any, int]:
+        """Read the items of a list, tuple or set that are left, behind those that are there."""
         if depth < 0:
             raise NotPlain("containers nested deeply")
-        items: list[Any] = []
         append = items.append
         size = len(data)
         streak = 0
-        while count > 0:
-            count -= 1
-            number = data[position]
-            if number < 0x80:
-                kind = data[position + 1]
-                if kind == 0x81:
-                    append(number)
-                    position += 2
-                elif kind < 0x80 and data[position + 2] == 0x81:
-                    append(number | kind << 7)
-                    position += 3
-                elif kind == 0x80 and number == 2 and data.startswith(TEXT_HEAD, position):
-                    streak = 0
-                    start = position + 13
-                    end = start + data[position + 11]
-                    if start <= size and data[start - 1] == 0x82 and end - start < 0x80:
-                        if end > size:
-                            raise Incomplete
-                        append(data[start:end].decode())
-                        position = end
+        try:
+            while count > 0:
+                number = data[position]
+                if number < 0x80:
+                    token = data[position + 1]
+                    if token == 0x81:
+                        append(number)
+                        position += 2
+                    elif token < 0x80 and data[position + 2] == 0x81:
+                        append(number | token << 7)
+                        position += 3
+                    elif token == 0x80 and number == 2 and data.startswith(TEXT_HEAD, position):
+                        streak = 0
+                        start = position + 13
+                        end = start + data[position + 11]
+                        if start <= size and data[start - 1] == 0x82 and end - start < 0x80:
+                            if end > size:
+                                raise Incomplete(end - size)
+                            append(data[start:end].decode())
+                            position = end
+                        else:
+                            text, position = self._string(data, start - 2)
+                            append(text.decode())
+                        count -= 1
+                        continue
                     else:
-                        text, position = self._string(data, start - 2)
-                        append(text.decode())
-                    continue
+                        item, position = self._value(data, position, depth)
+                        append(item)
+                        if type(item) is not int:
+                            streak = 0
+                            count -= 1
+                            continue
+                    count -= 1
+                    streak += 1
+                    if streak == _STREAK and count > _RUN:
+                        numbers, position = take_ints(data, position, count)
+                        items += numbers
+                        count -= len(numbers)
+                        streak = 0
                 else:
-                    streak = 0
                     item, position = self._value(data, position, depth)
                     append(item)
-                    continue
-                streak += 1
-                if streak == _RUN and count > _RUN:
-                    position, count = _take_ints(items, data, position, count)
-                    streak = 0
-            else:
-                item, position = self._value(data, position, depth)
-                append(item)
-        return items, position
+                    count -= 1
+        except (IndexError, Incomplete):
+            self._leave(_Frame(kind, items, count, depth), position)
+            raise
+        return (items if kind is list else kind(items)), position
 
-    def _entries(self, data: bytes, position: int, count: int, depth: int) -> tuple[dict[Any, Any], int]:
-        """Read the entries of a dictionary: each a bare list of two, so that the place tells, not a head."""
+    def _entries(
+        self, data: bytes, position: int, count: int, depth: int, entries: dict[Any, Any]
+    ) -> tuple[dict[Any, Any], int]:
+        """Read the entries of a dictionary that are left: each a bare list of two, so that the place tells, no head."""
         if depth < 0:
             raise NotPlain("containers nested deeply")
-        entries: dict[Any, Any] = {}
         size = len(data)
         keys = self._keys
-        while count > 0:
-            count -= 1
-            key: Any
-            if data.startswith(_PAIR_HEAD, position) and data[position + 14] == 0x82:
-                start = position + 15
-                position = start + data[position + 13]
-                if position - start > 0x7F:
-                    raise NotPlain("a text in unusual spelling")
-                if position > size:
-                    raise Incomplete
-                text = data[start:position]
-                key = keys.get(text)
-                if key is None:
-                    key = self._key(text)
-            else:
-                number, kind, position = header(data, position)
-                if kind != 0x80 or number != 2:
-                    raise NotPlain("a dictionary entry that is no pair")
-                key, position = self._value(data, position, depth)
-            number = data[position]
-            if number < 0x80 and data[position + 1] == 0x81:
-                entries[key] = number
-                position += 2
-            elif (
-                number == 2
-                and data.startswith(TEXT_HEAD, position)
-                and position + 12 < size
-                and data[position + 12] == 0x82
-            ):
-                start = position + 13
-                position = start + data[position + 11]
-                if position - start > 0x7F:
-                    raise NotPlain("a text in unusual spelling")
-                if position > size:
-                    raise Incomplete
-                entries[key] = data[start:position].decode()
-            else:
-                entries[key], position = self._value(data, position, depth)
-        return entries, position
+        begin = position
+        key: Any = PENDING
+        try:
+            while count > 0:
+                if data.startswith(_PAIR_HEAD, begin) and data[begin + 14] == 0x82:
+                    start = begin + 15
+                    position = start + data[begin + 13]
+                    if position - start > 0x7F:
+                        raise NotPlain("a text in unusual spelling")
+                    if position > size:
+                        raise Incomplete(position - size)
+                    text = data[start:position]
+                    key = keys.get(text)
+                    if key is None:
+                        key = self._key(text)
+                else:
+                    number, kind, position = header(data, begin)
+                    if kind != 0x80 or number != 2:
+                        raise NotPlain("a dictionary entry that is no pair")
+                    key = PENDING
+                    key, position = self._value(data, position, depth)
+                number = data[position]
+                if number == 0x84 and position + 9 <= size:
+                    entries[key] = _double(data, position + 1)[0]
+                    begin = position + 9
+                elif number < 0x80 and data[position + 1] == 0x81:
+                    entries[key] = number
+                    begin = position + 2
+                elif (
+                    number == 2
+                    and data.startswith(TEXT_HEAD, position)
+                    and position + 12 < size
+                    and data[position + 12] == 0x82
+                ):
+                    start = position + 13
+                    end = start + data[position + 11]
+                    if end - start > 0x7F:
+                        raise NotPlain("a text in unusual spelling")
+                    if end > size:
+                        raise Incomplete(end - size)
+                    entries[key] = data[start:end].decode()
+                    begin = end
+                else:
+                    entries[key], begin = self._value(data, position, depth)
+                count -= 1
+        except (IndexError, Incomplete):
+            # A key that is a container, which is rare, is read again as a whole; that may not go on for long.
+            if self._cut and key is PENDING:
+                self._cut.clear()
+                self.stuck = True
+            self._leave(_Frame(dict, entries, count, depth, key), begin)
+            raise
+        return entries, begin
 
     def _key(self, data: bytes) -> str:
         """Return the text of a dictionary key, and remember it."""
@@ -272,7 +419,26 @@ class PlainDecoder:
             self._keys[data] = text
         return text
 
-    def _rare(self, data: bytes, position: int, count: int, head: bytes) -> tuple[Any, int]:
+    def _rare(self, data: bytes, position: int, count: int, head: bytes, depth: int) -> tuple[Any, int]:
+        """Read what is met least."""
+        if head == b"None" and not count:
+            return None, position
+        if head == b"boolean" and count == 1:
+            text, position = self._string(data, position)
+            if text != b"true" and text != b"false":
+                raise NotPlain("a boolean that is neither")
+            return text == b"true", position
+        if head == b"reference" and count == 2:
+            return self._reference(data, position, depth - 1)
+        if head == b"dereference" and count == 1:
+            ident, position = self._value(data, position, 0)
+            if type(ident) is not int or self._shared is None or ident not in self._shared:
+                # Also how a cycle shows: the reference is not complete yet.
+                raise NotPlain("a reference to something not met yet")
+            return self._shared[ident], position
+        return self._number(data, position, count, head)
+
+    def _number(self, data: bytes, position: int, count: int, head: bytes) -> tuple[Any, int]:
         """Read a Decimal, date or time."""
         if head == b"decimal" and count == 2:
             number, position = self._value(data, position, 0)
@@ -297,30 +463,3 @@ class PlainDecoder:
             return time(hour, minute, second, microsecond), position
         year, month, day, hour, minute, second, microsecond = parts
         return datetime(year, month, day, hour, minute, second, microsecond), position
-
-
-def _take_ints(items: list[Any], data: bytes, position: int, count: int) -> tuple[int, int]:
-    """Read as many of `count` items as are a run of INT tokens; returns the position behind, and the count left.
-
-    Only digits and the type byte of INT are in a run, and digits never hold that byte, so splitting there is enough.
-    """
-    end = _INT_RUN.match(data, position, position + count * _INT_SIZE)
-    stop = data.rfind(b"\x81", position, end.end()) if end is not None else -1
-    if stop < 0:
-        return position, count
-    parts = data[position:stop].split(b"\x81", count)
-    if len(parts) > count:
-        stop -= len(parts.pop()) + 1
-    try:
-        items += [DIGITS[part] for part in parts]
-    except KeyError:
-        # One of more than two digits, so most will be.
-        items += [DIGITS[part[:2]] | DIGITS[part[2:]] << 14 if len(part) <= 4 else _int(part) for part in parts]
-    return stop + 1, count - len(parts)
-
-
-def _int(digits: bytes) -> int:
-    """Return the number of any digits that may come."""
-    if len(digits) > PB_PREFIX:
-        raise NotPlain("an integer that is too long")
-    return digits_to_int(digits)

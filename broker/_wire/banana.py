@@ -26,6 +26,7 @@ __all__ = [
     "LONGINT",
     "LONGNEG",
     "NEG",
+    "PAIRS",
     "STRING",
     "UnknownToken",
     "UnknownWord",
@@ -59,6 +60,9 @@ DIGITS: Final[dict[bytes, int]] = {b"": 0}
 DIGITS.update((bytes((low,)), low) for low in range(128))
 DIGITS.update((bytes((low, high)), low | high << 7) for high in range(128) for low in range(128))
 
+#: The two digits of a number below 16,384, for the pieces of larger ones.
+PAIRS: Final[list[bytes]] = [digits for digits in DIGITS if len(digits) == 2]
+_FEWEST: Final[list[bytes]] = [digits for digits in DIGITS if len(digits) == 1] + PAIRS[128:]
 #: Number to its INT token, for numbers of up to two digits.
 INT_TOKENS: Final[dict[int, bytes]] = {n: bytes((n, INT)) for n in range(128)}
 INT_TOKENS.update((n, bytes((n & 127, n >> 7, INT))) for n in range(128, 128 * 128))
@@ -67,7 +71,8 @@ _FLOAT = Struct(">Bd")
 _DOUBLE = Struct(">d")
 #: Matches the digits of a token; always matches.
 DIGIT_RUN: Final = re.compile(rb"[\x00-\x7f]*")
-_SOME_DIGITS: Final = re.compile(rb"[\x00-\x7f]{0,64}")
+#: No more bits than this are made a number of, by `header`.
+_MOST_BITS: Final = 64 * 7
 
 
 class UnknownToken(BananaError):
@@ -89,12 +94,13 @@ def int_to_digits(number: int) -> bytes:
     """
     if number < 0:
         raise ValueError(f"only numbers from zero up have digits, not {number}")
-    digits = bytearray()
-    while number > 127:
-        digits.append(number & 127)
-        number >>= 7
-    digits.append(number)
-    return bytes(digits)
+    if number < 1 << 14:
+        return _FEWEST[number]
+    digits = b""
+    while number >= 1 << 14:
+        digits += PAIRS[number & 0x3FFF]
+        number >>= 14
+    return digits + _FEWEST[number]
 
 
 def digits_to_int(digits: bytes | bytearray) -> int:
@@ -114,9 +120,9 @@ def int_token(number: int, prefix_limit: int = PB_PREFIX) -> bytes:
     if 0 <= number <= _LARGEST_INT and prefix_limit >= 5:
         if number < 1 << 14:
             return INT_TOKENS[number]
-        if number < 1 << 21:
-            return bytes((number & 127,)) + INT_TOKENS[number >> 7]
-        return bytes((number & 127, number >> 7 & 127, number >> 14 & 127)) + INT_TOKENS[number >> 21]
+        if number < 1 << 28:
+            return PAIRS[number & 0x3FFF] + INT_TOKENS[number >> 14]
+        return int_to_digits(number) + b"\x81"
     if number.bit_length() > 7 * prefix_limit:
         raise LimitExceeded(f"an integer of {number.bit_length()} bits; the peer accepts {7 * prefix_limit}")
     digits = int_to_digits(abs(number))
@@ -198,11 +204,14 @@ def header(data: bytes | bytearray, position: int) -> tuple[int, int, int]:
         byte" is a digit, so below 0x80: making a number of digits takes quadratic time, and these may be any amount.
     :raises IndexError: the data end before the type byte.
     """
-    end = _SOME_DIGITS.match(data, position).end()  # type: ignore[union-attr]
-    kind = data[end]
-    digits = bytes(data[position:end])
-    number = DIGITS.get(digits)
-    return digits_to_int(digits) if number is None else number, kind, end + 1
+    kind = data[position]
+    number = shift = 0
+    while kind < 0x80 and shift < _MOST_BITS:
+        number |= kind << shift
+        shift += 7
+        position += 1
+        kind = data[position]
+    return number, kind, position + 1
 
 
 def decode(data: bytes, position: int = 0, *, vocabulary: bool, depth_limit: int = _DEPTH) -> tuple[Any, int]:
