@@ -65,6 +65,13 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.:]) (?=[A-Z])", paragraph)[0].rstrip(":.") + "."
 
 
+#: Names that are no classes and no functions, so that they have no docstring of their own.
+_INSTANCES = {
+    "globalRegistry": "The registry of the process, which connections have unless given another.",
+    "globalSecurity": "The policy of the process, which connections have unless given another.",
+    "__version__": "The version of this package, as text.",
+}
+
 # The parts.
 
 
@@ -111,21 +118,28 @@ def limit_part() -> str:
 
 def _described(name: str) -> str:
     value: Any = getattr(broker, name)
-    if name in ("globalRegistry", "globalSecurity"):
-        return {
-            "globalRegistry": "The registry of the process, which connections have unless given another.",
-            "globalSecurity": "The policy of the process, which connections have unless given another.",
-        }[name]
-    if name == "__version__":
-        return "The version of this package, as text."
-    return first_sentence(inspect.getdoc(value) or "")
+    return _INSTANCES.get(name) or first_sentence(inspect.getdoc(value) or "")
+
+
+def _linked(name: str) -> str:
+    """Return a name with a link to its place among the API pages, which the build makes."""
+    value: Any = getattr(broker, name)
+    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", name)
+    if name in _INSTANCES or not str(module).startswith("broker."):
+        return f"`{name}`"
+    *owner, last = path.split(".")
+    if inspect.isroutine(value):
+        page = f"{'.'.join([module, *owner])}.html#{last}"
+    else:
+        page = f"{module}.{path}.html"
+    return f'<a href="../api/{page}"><code>{name}</code></a>'
 
 
 def name_part() -> str:
     """Return a line for each name of the front door, from its docstring."""
     lines = ["| name | |", "|---|---|"]
     for name in sorted(broker.__all__, key=lambda name: (name.strip("_").lower(), name)):
-        lines.append(f"| `{name}` | {_described(name)} |")
+        lines.append(f"| {_linked(name)} | {_described(name)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -25,12 +25,14 @@ def test_every_part_has_its_place() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_parts_are_fresh(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert flat(text) == flat(generate.written(text))
+    assert flat(text) == flat(generate.written(text)), "run python -m docs.generate"
 
 
 @pytest.mark.parametrize("name", generate.PICTURES)
 def test_pictures_are_fresh(name: str) -> None:
-    assert (generate.DOCS / name).read_text(encoding="utf-8") == generate.PICTURES[name]()
+    assert (generate.DOCS / name).read_text(encoding="utf-8") == generate.PICTURES[name](), (
+        "run python -m docs.generate"
+    )
 
 
 def test_a_stale_part_is_found() -> None:
