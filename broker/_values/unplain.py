@@ -221,9 +221,13 @@ class PlainDecoder:
         """Read the form of `count` elements whose list header has been read."""
         if not count:
             raise NotPlain("a form without head")
-        number = data[position]
         count -= 1
-        if number < 0x80 and data[position + 1] == 0x87 and self._vocabulary:
+        try:
+            number = data[position]
+            token = data[position + 1] if number < 0x80 else number
+        except IndexError:
+            raise Incomplete(count + 1) from None
+        if token == 0x87 and self._vocabulary:
             # The words that are met most, by their numbers.
             if number == _LIST:
                 return self._items(data, position + 2, count, depth - 1, [], list)
@@ -238,7 +242,12 @@ class PlainDecoder:
                 return True, position + 15
             if data.startswith(_FALSE, position):
                 return False, position + 16
-        head, position = self._string(data, position)
+        try:
+            head, position = self._string(data, position)
+        except IndexError:
+            raise Incomplete(count + 1) from None
+        except Incomplete as cut:
+            raise Incomplete(count + cut.missing) from None
         if head == b"unicode" and count == 1:
             text, position = self._string(data, position)
             return text.decode(), position
