@@ -124,8 +124,8 @@ def _described(name: str) -> str:
 def _linked(name: str) -> str:
     """Return a name with a link to its place among the API pages, which the build makes."""
     value: Any = getattr(broker, name)
-    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", name)
-    if name in _INSTANCES or not str(module).startswith("broker."):
+    module, path = str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", name))
+    if name in _INSTANCES or not module.startswith("broker."):
         return f"`{name}`"
     *owner, last = path.split(".")
     if inspect.isroutine(value):
@@ -157,7 +157,8 @@ def error_part() -> str:
 
 
 def _help(*command: str) -> str:
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(DOCS.parent)}
+    path = os.pathsep.join(filter(None, [str(DOCS.parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": path}
     shown = subprocess.run(
         [sys.executable, "-m", "broker", *command, "--help"],
         env=environment,
