@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.endpoints import clientFromString
-from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
+from zope.interface import implementer
 
 from broker._limits import Limits
 from broker._net.endpoints import guarded, parse
@@ -14,7 +15,31 @@ from broker._net.factory import ClientFactory, ServerFactory, running_reactor
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
-__all__ = ["connect", "serve"]
+__all__ = ["Listener", "connect", "serve"]
+
+
+@implementer(IListeningPort)
+class Listener:
+    """A root object being served at one address; what `serve` comes to.
+
+    :ivar factory: makes the connections, and knows them.
+    """
+
+    def __init__(self, port: IListeningPort, factory: ServerFactory) -> None:
+        self._port = port
+        self.factory = factory
+
+    def startListening(self) -> None:
+        """Listen again, after `stopListening`."""
+        self._port.startListening()
+
+    def stopListening(self) -> Deferred[None]:
+        """Take no more connections; those there are go on. Return a Deferred that fires when that is so."""
+        return maybeDeferred(self._port.stopListening).addCallback(lambda _: None)
+
+    def getHost(self) -> IAddress:
+        """Return the address."""
+        return self._port.getHost()
 
 
 def connect(
@@ -77,7 +102,7 @@ def serve(
     limits: Limits | None = None,
     unsafeTracebacks: bool = False,
     reactor: Any = None,
-) -> Deferred[IListeningPort]:
+) -> Deferred[Listener]:
     """Serve a root object.
 
     :param endpoint: where to listen, as an endpoint string (``tcp:8787``, ``unix:/path``, ``ssl:8787:...``) or an
@@ -90,13 +115,12 @@ def serve(
     :param limits: ceilings for what a client can make grow.
     :param unsafeTracebacks: whether tracebacks of our methods may be sent to clients.
     :param reactor: the reactor to use; by default the one that runs.
-    :returns: a Deferred, also awaitable, of the listening port; ``port.getHost()`` is its address and
-        ``port.stopListening()`` ends it. It fails with what the endpoint fails with.
+    :returns: a Deferred, also awaitable, of a `Listener`; its ``getHost()`` is the address and ``stopListening()``
+        ends it. It fails with what the endpoint fails with.
     :raises ValueError: the endpoint string is none.
     :raises TypeError: the root cannot be served.
     """
     reactor = running_reactor(reactor)
     where = parse(reactor, guarded(endpoint)[0]) if isinstance(endpoint, str) else endpoint
-    return where.listen(
-        ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
-    )
+    factory = ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
+    return where.listen(factory).addCallback(Listener, factory)

@@ -1,8 +1,11 @@
 """What waits to be written on one connection, and who fills it: back-pressure, and pagers.
 
-A transport that has enough says pauseProducing; until it says resumeProducing, bytes are kept here, up to a ceiling. A
-peer that calls and calls and never reads its answers thus costs a bounded amount of memory. Reading is not stopped
-meanwhile: if both ends did so, both would wait for ever.
+A transport tells a registered producer when it has enough; until it says that there is room again, bytes are kept here,
+up to a ceiling. A peer that calls and calls and never reads its answers thus costs a bounded amount of memory. Reading
+is not stopped meanwhile: if both ends did so, both would wait for ever.
+
+The producer is registered for one write in every `PROBE` bytes, and stays so only if the transport then has enough: a
+transport with TLS does not close as long as it has a producer, and programs close transports themselves.
 
 While pagers are registered the transport pulls instead: each time it has room, every pager sends one page.
 """
@@ -10,12 +13,15 @@ While pagers are registered the transport pulls instead: each time it has room, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-__all__ = ["Flow"]
+__all__ = ["PROBE", "Flow"]
+
+#: Bytes written between two looks at whether the transport has enough; what Twisted's transports buffer before they say.
+PROBE: Final = 64 * 1024
 
 
 @implementer(IPushProducer)
@@ -29,8 +35,7 @@ class _Pressure:
         self.flow.paused = True
 
     def resumeProducing(self) -> None:
-        self.flow.paused = False
-        self.flow.drain()
+        self.flow.relieved()
 
     def stopProducing(self) -> None:
         """The transport is gone; its loss is reported elsewhere."""
@@ -57,14 +62,18 @@ class Flow:
         self._guarded = guarded
         self._kept: list[bytes] = []
         self._size = 0
+        self._unprobed = 0
         self._closed = False
         self._pressure = _Pressure(self)
-        transport.registerProducer(self._pressure, True)
 
     def write(self, data: bytes) -> None:
         """Write bytes, now or when the transport has room."""
         if not self.paused:
-            self.transport.write(data)
+            self._unprobed += len(data)
+            if self._unprobed < PROBE or self.pagers:
+                self.transport.write(data)
+            else:
+                self._probe(data)
             return
         self._kept.append(data)
         self._size += len(data)
@@ -72,13 +81,25 @@ class Flow:
             self.close()
             self._overflow()
 
-    def drain(self) -> None:
-        """Write what was kept."""
+    def _probe(self, data: bytes) -> None:
+        """Write bytes and see whether the transport then has enough."""
+        self._unprobed = 0
+        self.transport.registerProducer(self._pressure, True)
+        self.transport.write(data)
+        if not self.paused:
+            self.transport.unregisterProducer()
+
+    def relieved(self) -> None:
+        """The transport has room again: write what was kept."""
+        if not self.paused:
+            return
+        self.paused = False
+        self.transport.unregisterProducer()
         if self._kept:
             data = b"".join(self._kept)
             self._kept.clear()
             self._size = 0
-            self.transport.write(data)
+            self._probe(data)
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -91,24 +112,20 @@ class Flow:
     def add_pager(self, pager: Any) -> None:
         """Let a pager send a page each time the transport has room, until it says that it is through."""
         self.pagers.append(pager)
-        if len(self.pagers) == 1:
-            self._switch(self, False)
-
-    def _switch(self, producer: Any, streaming: bool) -> None:
-        if self._closed:
-            return
-        self.transport.unregisterProducer()
-        if self.paused:
-            self.paused = False
-            self.drain()
-        self.transport.registerProducer(producer, streaming)
+        if len(self.pagers) == 1 and not self._closed:
+            self.relieved()
+            if self.paused:
+                # What was kept filled the transport again; it is the pages' turn now.
+                self.paused = False
+                self.transport.unregisterProducer()
+            self.transport.registerProducer(self, False)
 
     def resumeProducing(self) -> None:
         """The transport has room: send one page of each pager."""
         for pager in list(self.pagers):
             self._guarded(self._page, pager)
-        if not self.pagers:
-            self._switch(self._pressure, True)
+        if not self.pagers and not self._closed:
+            self.transport.unregisterProducer()
 
     def _page(self, pager: Any) -> None:
         going = False
