@@ -53,7 +53,7 @@ _KINDS = {"i": "an integer", "t": "an integer or a byte string", "s": "a byte st
 class _Tables:
     """What depends on nothing but whether words go as numbers; never changed once made."""
 
-    __slots__ = ("commands", "heads", "no_args", "no_kwargs")
+    __slots__ = ("commands", "heads", "no_args", "no_keywords", "no_kwargs")
 
     def __init__(self, vocabulary: bool) -> None:
         self.heads = {
@@ -64,10 +64,15 @@ class _Tables:
         self.commands = {self.heads[word.encode()]: word for word in ("message", "answer", "error", "decref")}
         self.no_args = banana.encode([b"tuple"], vocabulary=vocabulary)
         self.no_kwargs = banana.encode([b"dictionary"], vocabulary=vocabulary)
+        # The keywords of most calls to be sent.
+        self.no_keywords = Payload(PENDING, self.no_kwargs)
 
 
 #: Nothing, in the place of a payload that is still to be read.
 _EMPTY: Final = Payload(None)
+#: So many names that were sent are remembered, of no more bytes than that.
+_NAMES: Final = 256
+_NAME: Final = 64
 #: From so many bytes on a message that is not whole is decoded as it comes.
 _LARGE: Final = 4096
 
@@ -94,6 +99,7 @@ class PBDialect:
         "_limits",
         "_measuring",
         "_more",
+        "_names",
         "_position",
         "_scanner",
         "_send_string",
@@ -120,6 +126,7 @@ class PBDialect:
         # message that is not whole, which _scanner then measures; but a large one is _growing, unless that failed and
         # it is being measured.
         self._growing: Growing | None = None
+        self._names: dict[bytes, bytes] = {}
         self._measuring = False
         self._data = b""
         self._position = 0
@@ -389,7 +396,13 @@ class PBDialect:
         )
 
     def _string(self, string: bytes) -> bytes:
-        return string_token(string, self.vocabulary, self._send_string)
+        """Return the token of a name, and remember it."""
+        token = self._names.get(string)
+        if token is None:
+            token = string_token(string, self.vocabulary, self._send_string)
+            if len(string) <= _NAME and len(self._names) < _NAMES:
+                self._names[string] = token
+        return token
 
     # Payloads
 
@@ -400,6 +413,8 @@ class PBDialect:
         :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
         """
         if swizzler.plain:
+            if type(value) is dict and not value:
+                return self._tables.no_keywords
             try:
                 return Payload(PENDING, self._encoder.encode(value))
             except (NotPlain, RecursionError):

@@ -242,10 +242,17 @@ class Session:
         """Send a release for everything of theirs that was dropped since the last time."""
         if self.state is not State.OPEN:
             return
-        for number, owed in self.imports.releases():
-            self._send(Release(number, owed))
-        for number, owed in self.caches.faces.releases():
-            self._send(ReleaseCache(number, owed))
+        if self.imports.owing:
+            for number, owed in self.imports.releases():
+                self._send(Release(number, owed))
+        if self.caches.faces.owing:
+            for number, owed in self.caches.faces.releases():
+                self._send(ReleaseCache(number, owed))
+
+    def send_encoded(self, message: bytes) -> None:
+        """Send a message that is encoded already, behind those before it."""
+        if self.state is not State.CLOSED:
+            self._out.append(message)
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes that wait to be written."""

@@ -48,7 +48,7 @@ _HEADS: Final[dict[type, bytes]] = {
     frozenset: b"frozenset",
 }
 
-_FLOAT = Struct(">Bd")
+_float = Struct(">Bd").pack
 
 #: ``(unicode`` and the length of a text, for lengths of one digit.
 _TEXT: Final = [b"\x02\x80\x07\x82unicode" + bytes((length, 0x82)) for length in range(_SHORT)]
@@ -56,6 +56,8 @@ _PAIR: Final = b"\x02\x80"
 #: ``(unicode``, before the token of its UTF-8 bytes.
 TEXT_HEAD: Final = b"\x02\x80\x07\x82unicode"
 _TRUE: Final = b"\x02\x80\x07\x82boolean\x04\x82true"
+#: What is put out between two values.
+_NOTHING: Final[list[bytes]] = []
 _FALSE: Final = b"\x02\x80\x07\x82boolean\x05\x82false"
 
 
@@ -119,7 +121,7 @@ class PlainEncoder:
         self._none = tables.none
         self._words = tables.words
         self._keys: dict[str, bytes] = {}
-        self._out: list[bytes] = []
+        self._out: list[bytes] = _NOTHING
         self._seen: dict[int, int] = {}
         self._shared = 0
 
@@ -129,32 +131,34 @@ class PlainEncoder:
         :raises NotPlain: something in it is not plain.
         :raises LimitExceeded: something in it is larger than the peer accepts.
         """
+        kind = type(value)
+        if kind is int:
+            return int_token(value)
         out: list[bytes] = []
         self._out = out
-        self._seen = {}
         self._shared = 0
         try:
-            self._put(value, type(value), self._depth)
+            self._put(value, kind, self._depth)
             return b"".join(out)
         except UnicodeEncodeError:
             raise NotPlain("a text with a lone surrogate") from None
         finally:
             # Nothing of the value is kept, whatever happened.
-            self._out = []
-            self._seen = {}
+            self._out = _NOTHING
+            self._seen.clear()
 
     def _put(self, value: Any, kind: type, depth: int) -> None:
         """Append the form of any value, given its type."""
-        if value is None:
-            self._out.append(self._none)
-        elif kind is bool:
-            self._out.append(_TRUE if value else _FALSE)
-        elif kind is float:
-            self._out.append(_FLOAT.pack(0x84, value))
+        if kind is float:
+            self._out.append(_float(0x84, value))
         elif kind is dict:
             self._put_dict(value, depth)
         elif kind in _HEADS:
             self._put_items(value, kind, depth)
+        elif value is None:
+            self._out.append(self._none)
+        elif kind is bool:
+            self._out.append(_TRUE if value else _FALSE)
         elif kind is bytes:
             self._out.append(string_token(value, self._vocabulary, self._limit))
         elif kind is str:
