@@ -154,6 +154,9 @@ class Broker(Tables):
         :raises InsecureJelly: something in it may not cross, or is malformed.
         :raises LimitExceeded: it is nested too deeply.
         """
+        if type(payload) is Payload and payload.data is None:
+            # It was decoded while it was read.
+            return payload.value
         outer, self.unserializingPerspective = self.unserializingPerspective, perspective
         try:
             if isinstance(payload, Payload):
