@@ -363,3 +363,20 @@ def test_a_pair_leaves_nothing_behind() -> None:
     connected: Pair = pair(Service())
     assert connected.call(connected.root, "echo", [1, {"two": (3, b"4")}]) == [1, {"two": (3, b"4")}]
     assert_empty(connected)
+
+
+def test_no_producer_keeps_an_idle_transport_open() -> None:
+    # A transport with TLS does not close while it has one.
+    connected = pair(Service())
+    assert connected.call(connected.root, "echo", b"x" * 500_000) == b"x" * 500_000
+    assert connected.wire.server.producer is None and connected.wire.client.producer is None
+
+
+def test_a_full_transport_has_a_producer_until_it_is_empty() -> None:
+    connected = pair(Service(), high_water=1000)
+    root = connected.root
+    results = [root.callRemote("echo", b"x" * 50_000) for _ in range(4)]
+    connected.deliver("server")
+    assert connected.wire.server.producer is not None, "the client does not read"
+    assert [connected.result(result) for result in results] == [b"x" * 50_000] * 4
+    assert connected.wire.server.producer is None
