@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 __all__ = ["PROBE", "Flow"]
 
-#: Bytes written between two looks at whether the transport has enough; what Twisted's transports buffer before they say.
+#: Bytes written between two looks at whether the transport has enough: what Twisted buffers before it says so.
 PROBE: Final = 64 * 1024
 
 

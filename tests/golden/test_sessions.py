@@ -98,7 +98,7 @@ def recorded(name: str) -> list[tuple[str, bytes, Any]]:
 
 
 def settle(expression: Any) -> Any:
-    """Take out of a failure what differs from run to run, or by decision: the count, and remains of Failure's insides."""
+    """Take out of a failure what differs from run to run, or by decision: the count, remains of Failure's insides."""
     if isinstance(expression, list):
         if len(expression) == 2 and expression[0] == b"twisted.spread.pb.CopyableFailure":
             noise = {b"count", b"pickled", b"_frames"}

@@ -27,7 +27,7 @@ CHECKOUT = HERE.parents[1]
 PACKAGES = {"stock": "twisted.spread", "broker": "broker.spread"}
 PAIRS = [(client, server) for client in PACKAGES for server in PACKAGES]
 #: Without a line from the client for so long, it spins; its features have a limit of their own, which is shorter.
-SILENCE = 20.0
+SILENCE = 45.0
 #: How often a pair is started anew after a feature that hangs.
 RESTARTS = 6
 
@@ -81,7 +81,7 @@ STOCK_DEFECTS: dict[str, Defect] = {
     ),
     "cacheable-two-clients-one-leaves": Defect(
         "server",
-        r"got \(2, 0\), expected \(1, 1\)",
+        r"got \(2, 0\), expected \(1, 1\)|TimeoutError",
         "#9671: observers of two connections cannot be compared; whether that shows depends on their order in memory",
         always=False,
     ),

@@ -27,7 +27,7 @@ from peer.values import VALUES
 
 __all__: list[str] = []
 
-SECONDS_PER_FEATURE = 8.0
+SECONDS_PER_FEATURE = 20.0
 
 Feature = Callable[[Site], Awaitable[None]]
 
