@@ -103,7 +103,6 @@ class PBDialect:
         "_position",
         "_scanner",
         "_send_string",
-        "_skipper",
         "_tables",
         "name",
         "plain",
@@ -132,7 +131,6 @@ class PBDialect:
         self._position = 0
         self._more = bytearray()
         self._scanner = Scanner(limits, vocabulary)
-        self._skipper = Scanner(limits, vocabulary)
         self._encoder = PlainEncoder(vocabulary, limits.depth, send_string)
         self._decoder = PlainDecoder(vocabulary, limits.depth)
         self._tables = _TABLES[vocabulary]
@@ -165,9 +163,8 @@ class PBDialect:
                     return self._wait()
                 if message is not None:
                     return message
-            skipper = self._skipper
-            skipper.restart(self._position)
-            return self._parse(skipper.position) if skipper.advance(self._data) else self._wait()
+            end = self._end_of(self._data, self._position)
+            return self._parse(end) if end else self._wait()
         if not self._more:
             return None
         if not self._measuring and _LARGE <= len(self._more) <= self._easy:
@@ -299,11 +296,19 @@ class PBDialect:
                 return Payload(value), end
             except NotPlain:
                 pass
-        skipper = self._skipper
-        skipper.restart(position)
-        if not skipper.advance(data):
+        end = self._end_of(data, position)
+        if not end:
             raise IndexError
-        return Payload(PENDING, data[position : skipper.position]), skipper.position
+        return Payload(PENDING, data[position:end]), end
+
+    def _end_of(self, data: bytes, position: int) -> int:
+        """Return where the expression at a position ends, or 0 when the data end before."""
+        # What waits in _more is not begun to be measured while there are data to be read.
+        scanner = self._scanner
+        scanner.restart(position)
+        end = scanner.position if scanner.advance(data) else 0
+        scanner.restart(0)
+        return end
 
     def _parse(self, end: int) -> Message:
         """Read a message that is whole and ends at `end`, whatever it is."""

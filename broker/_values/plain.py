@@ -245,6 +245,7 @@ class PlainEncoder:
         append(self._open(len(value), dict, depth))
         depth -= 2
         keys = self._keys
+        none = self._none
         words = self._words
         short = self._short
         for key, item in value.items():
@@ -267,6 +268,12 @@ class PlainEncoder:
                 data = item.encode()
                 length = len(data)
                 append(_TEXT[length] + data if length < short else self._text(item))
+            elif kind is float:
+                append(_float(0x84, item))
+            elif item is None:
+                append(none)
+            elif kind is bool:
+                append(_TRUE if item else _FALSE)
             else:
                 self._put(item, kind, depth)
 

@@ -193,11 +193,17 @@ class PlainDecoder:
     def _value(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read any form."""
         number = data[position]
-        kind = data[position + 1] if number < 0x80 else 0
-        if kind >= 0x80:
-            position += 2
+        if number >= 0x80:
+            # A token without digits, as that of a float is.
+            kind = number
+            number = 0
+            position += 1
         else:
-            number, kind, position = header(data, position)
+            kind = data[position + 1]
+            if kind >= 0x80:
+                position += 2
+            else:
+                number, kind, position = header(data, position)
         if kind == 0x80:
             return self._form(data, position, number, depth)
         if kind == 0x82:
@@ -349,8 +355,12 @@ class PlainDecoder:
                         count -= len(numbers)
                         streak = 0
                 else:
-                    item, position = self._value(data, position, depth)
-                    append(item)
+                    if number == 0x84 and position + 9 <= size:
+                        append(_double(data, position + 1)[0])
+                        position += 9
+                    else:
+                        item, position = self._value(data, position, depth)
+                        append(item)
                     count -= 1
         except (IndexError, Incomplete):
             self._leave(_Frame(kind, items, count, depth), position)
@@ -393,6 +403,9 @@ class PlainDecoder:
                 elif number < 0x80 and data[position + 1] == 0x81:
                     entries[key] = number
                     begin = position + 2
+                elif number < 0x80 and data[position + 1] < 0x80 and data[position + 2] == 0x81:
+                    entries[key] = number | data[position + 1] << 7
+                    begin = position + 3
                 elif (
                     number == 2
                     and data.startswith(TEXT_HEAD, position)
