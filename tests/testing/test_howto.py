@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.reporter import TestResult
+from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from broker.testing.harness import Pairs
@@ -41,7 +41,7 @@ def run_case(case: type[SynchronousTestCase]) -> int:
     """Run the tests of a test case and return how many there were."""
     names = [name for name in dir(case) if name.startswith("test")]
     for name in names:
-        result = TestResult()
+        result = reporter.TestResult()
         case(name).run(result)
         assert result.wasSuccessful(), [str(failure) for _, failure in result.failures + result.errors]
     return len(names)

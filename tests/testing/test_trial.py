@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.protocol import Protocol
 from twisted.logger import LogEvent, globalLogPublisher
-from twisted.trial.reporter import TestResult
+from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from broker import pb
@@ -67,7 +67,7 @@ def _text(failure: Any) -> str:
 
 
 def problems(name: str) -> tuple[list[str], list[str]]:
-    result = TestResult()
+    result = reporter.TestResult()
     Cases(name).run(result)
     assert result.testsRun == 1
     return [_text(f) for _, f in result.failures], [_text(f) for _, f in result.errors]
