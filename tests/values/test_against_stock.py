@@ -1,4 +1,7 @@
-"""Any plain value, with shared parts and cycles, lowered and lifted here and by stock jelly: the same both ways."""
+"""Any plain value, with shared parts and cycles: lowered as stock jelly does it, and lifted to what it was.
+
+Stock itself does not lift all of them: in a tuple in a list that is in the tuple it can leave placeholders of its own.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,9 @@ def same(one: Any, two: Any, pairs: dict[int, Any]) -> bool:
     if isinstance(one, (set, frozenset)):
         return bool(one == two)
     if isinstance(one, dict):
-        return same(list(one), list(two), pairs) and same(list(one.values()), list(two.values()), pairs)
+        return all(
+            same(key, other, pairs) and same(one[key], two[other], pairs) for key, other in zip(one, two, strict=True)
+        )
     return all(same(a, b, pairs) for a, b in zip(one, two, strict=True))
 
 
@@ -90,12 +95,6 @@ def test_forms_are_stocks(value: Any) -> None:
 def test_there_and_back(value: Any) -> None:
     # Kept while the pairs are compared: their identities must stay theirs.
     made = lift(lower(value))
-    assert same(value, made, {})
-
-
-@given(graphs())
-def test_stock_lifts_what_we_lower(value: Any) -> None:
-    made = stock.unjelly(lower(value), stock.globalSecurity)
     assert same(value, made, {})
 
 

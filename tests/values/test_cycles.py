@@ -287,6 +287,17 @@ def parts(value: Any, seen: set[int]) -> Any:
         yield value
 
 
+def test_tuple_that_a_hook_has_seen_stays_the_one() -> None:
+    class Hidden(Node):
+        def setStateFor(self, unjellier: Any, state: Any) -> None:
+            self.pair, self.hidden = state["pair"], [list(state["pair"]), {"deep": state["pair"]}]
+
+    entries = Registry()
+    entries.setUnjellyableForClass("hidden", Hidden)
+    made = lift([R, 1, [b"hidden", [b"dictionary", [[U, b"pair"], [b"tuple", [D, 1], 5]]]]], entries)
+    assert made.hidden[0][0] is made and made.hidden[1]["deep"] is made.pair and made.pair[0] is made
+
+
 def test_slots_are_put_right_too() -> None:
     class Slotted(Unjellyable):
         __slots__ = ("whole",)

@@ -83,6 +83,7 @@ MALFORMED: list[tuple[Any, str]] = [
     ([b"datetime", b"2024 2 28 0 0 0 0 0"], "datetime that is not 7 numbers"),
     ([b"datetime", b"a b c d e f g"], "datetime that does not exist"),
     ([b"datetime", b"9" * 5000], "datetime"),
+    ([b"date", b"2024 1 1" + b" " * 100], "short"),
     ([b"date", b"0 1 1"], "date that does not exist"),
     ([b"date", b"99999999999999999999 1 1"], "date that does not exist"),
     ([b"time", b"25 0 0 0"], "time that does not exist"),
@@ -225,6 +226,17 @@ def test_allowed_classes_by_name_without_import() -> None:
     with pytest.raises(InsecureJelly, match="Module wave not allowed"):
         lift([b"wave.Wave_read", [b"dictionary"]], security)
     assert "wave" not in sys.modules
+
+
+def test_a_policy_of_ones_own_has_the_last_word_about_classes() -> None:
+    class Never(SecurityOptions):
+        def isClassAllowed(self, klass: type) -> bool:
+            return False
+
+    security = Never()
+    security.allowInstancesOf(Plain)
+    with pytest.raises(InsecureJelly):
+        lift([f"{__name__}.Plain".encode(), [b"dictionary"]], security)
 
 
 @pytest.mark.parametrize(
