@@ -69,7 +69,7 @@ def _hand_out(result: tuple[Any, Any, Callable[[], object]], broker: Broker) -> 
             pending.pop()()
 
     if not broker.disconnected:
-        broker._localCleanup[avatar.processUniqueID()] = log_out
+        broker.notifyOnRelease(avatar, log_out)
     broker.notifyOnDisconnect(log_out)
     return avatar
 

@@ -23,9 +23,10 @@ from broker._objects.serving import fail as send_failure
 from broker._objects.serving import serve
 from broker._objects.tables import Tables
 from broker._session.events import Answered, Event, Fault, Opened, Released
-from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Session
+from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Exports, Session
 from broker._session.states import State
 from broker._values.jelly import Jellier
+from broker._values.path import brief
 from broker._values.payload import Payload
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker._values.unjelly import Unjellier
@@ -55,6 +56,10 @@ class Broker(Tables):
     dialects = DIALECTS
     #: What the last `unserialize` refused; serving tells by it whose fault an exception is.
     refused: BaseException | None = None
+    #: How many calls of the peer were refused.
+    refusals = 0
+    #: What was lowered last with references in it, and what was counted for that.
+    _counted: tuple[Payload, list[tuple[Exports, int]]] | None = None
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class Broker(Tables):
         )
         self.disconnects: list[Callable[[], object]] = []
         self.connects: list[Callable[[], object]] = []
-        self._localCleanup: dict[Any, Callable[[], object]] = {}
+        self._localCleanup: dict[Any, list[tuple[Any, Callable[[], object]]]] = {}
         self._turns = 0
 
     # What the transport's side provides; a connection without one keeps its bytes.
@@ -139,9 +144,12 @@ class Broker(Tables):
         self._journal = []
         self.serializingPerspective = perspective
         try:
-            return self._dialect.lower(object, self)
+            payload = self._dialect.lower(object, self)
+            if self._journal:
+                self._counted = payload, self._journal
+            return payload
         except BaseException:
-            self._undo()
+            self._undo(self._journal)
             raise
         finally:
             self._journal, self.serializingPerspective = outer
@@ -184,15 +192,24 @@ class Broker(Tables):
         unjellier = Unjellier(self.security, None, self, registry=self.registry, depth=self.limits.depth)
         return unjellier.unjellyFull(expression)
 
-    def _undo(self) -> None:
+    def discard(self, payload: Any) -> None:
+        """Forget the result of `serialize`: it is not sent after all, so the references in it are not either."""
+        counted = self._counted
+        if counted is not None and counted[0] is payload:
+            self._counted = None
+            self._undo(counted[1])
+
+    def _undo(self, journal: list[tuple[Exports, int]]) -> None:
         """Take back the references counted for something that was not sent after all."""
-        for table, number in reversed(self._journal or ()):
+        for table, number in reversed(journal):
             dropped = table.release(number, 1)
             if dropped is not None:
-                cached = table is self.session.caches.ours
-                if not cached:
-                    table.forget(number)
-                self._released(Released(number, dropped, cached))
+                # The peer has never heard of it, so there is nothing to tell it either.
+                table.forget(number)
+                if table is self.session.caches.ours:
+                    self._stopped_observing(dropped)
+                else:
+                    self._clean_up(dropped)
 
     # Calls.
 
@@ -224,7 +241,7 @@ class Broker(Tables):
             lowered = dialect.lower(args, self)
             self.session.call(target, method, lowered, dialect.lower(kw, self), waiter, cached)
         except BaseException:
-            self._undo()
+            self._undo(self._journal)
             raise
         finally:
             self._journal, self.serializingPerspective = outer
@@ -257,8 +274,12 @@ class Broker(Tables):
     def _answered(self, event: Answered) -> None:
         try:
             value = self.unserialize(event.payload)
-        except Exception:  # noqa: BLE001
-            # Whatever is wrong with this answer, it is wrong for this call alone.
+            if isinstance(value, Deferred):
+                raise BadValue("a hook made a Deferred of an answer")
+        except BaseException:  # noqa: BLE001
+            # Whatever is wrong with this answer, it is wrong for this call alone. The traceback holds what was lifted
+            # before, so nothing but the failure may keep the exception.
+            self.refused = None
             event.waiter.errback(Failure())
             return
         if not event.failed:
@@ -266,7 +287,7 @@ class Broker(Tables):
         elif isinstance(value, (Failure, BaseException)):
             event.waiter.errback(value)
         else:
-            event.waiter.errback(RemoteError(b"", f"a failure that is none: {value!r:.200}", ""))
+            event.waiter.errback(RemoteError(b"", f"a failure that is none: {brief(value)}", ""))
 
     def _released(self, event: Released) -> None:
         entry = event.export
@@ -274,9 +295,11 @@ class Broker(Tables):
             self._stopped_observing(entry)
             self.session.uncache(event.number)
             return
-        cleanup = self._localCleanup.pop(entry.identity, None)
-        if cleanup is not None:
-            self.guarded(cleanup)
+        self._clean_up(entry)
+
+    def _clean_up(self, entry: Export) -> None:
+        for _, notifier in self._localCleanup.pop(entry.identity, ()):
+            self.guarded(notifier)
 
     def _stopped_observing(self, entry: Export) -> None:
         observer = RemoteCacheObserver(self, entry.object, entry.perspective)
@@ -329,6 +352,11 @@ class Broker(Tables):
         """Take back one `notifyOnDisconnect`, if it is registered."""
         if notifier in self.disconnects:
             self.disconnects.remove(notifier)
+
+    def notifyOnRelease(self, object: Any, notifier: Callable[[], object]) -> None:
+        """Have a function called when the peer drops its last reference to an object that is about to be sent."""
+        # With the object, lest its identity become that of another one before it is sent.
+        self._localCleanup.setdefault(object.processUniqueID(), []).append((object, notifier))
 
     def closed(self, reason: Failure) -> None:
         """The connection is gone: fail what waits, stop what observes, tell who asked; the tables become empty."""

@@ -6,9 +6,10 @@ answer goes out in the same turn as the call came in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,7 +17,15 @@ from broker._messages.messages import Call
 from broker._objects.failures import CopyableFailure, failure2Copyable, wire_name
 from broker._values.jelly import Jellyable
 from broker._values.payload import Payload
-from broker.errors import Error, InsecureJelly, LimitExceeded, RemoteError
+from broker.errors import (
+    BadValue,
+    DeadReferenceError,
+    Error,
+    LimitExceeded,
+    NoSuchMethod,
+    PBConnectionLost,
+    RemoteError,
+)
 
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
@@ -25,24 +34,42 @@ __all__ = ["fail", "serve", "WithArguments"]
 
 _log = Logger()
 
+#: What a call fails with because of what the peer sent, whoever raised it.
+_REFUSALS: Final = (LimitExceeded, BadValue, NoSuchMethod)
+
 
 def serve(broker: Broker, call: Call) -> None:
     """Serve one call of the peer."""
     try:
         target = broker.callTarget(call)
         if target is None:
-            raise Error("Invalid Object ID")
-        if call.wants_answer:
-            broker.session.answers.admit()
-        result = target.remoteMessageReceived(broker, call.method.decode("utf-8"), call.args, call.kwargs)
+            broker.refused = Error("Invalid Object ID")
+            raise broker.refused
+        broker.session.answers.admit()
+        result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
     except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
         return
+    if isinstance(result, CoroutineType):
+        result = Deferred.fromCoroutine(result)
     if isinstance(result, Deferred):
         _answer_later(broker, call, result)
     elif call.wants_answer:
         _answer(broker, call, result)
+    else:
+        broker.discard(result)
+
+
+def _method_name(call: Call) -> str:
+    """Return the name of the method called.
+
+    :raises NoSuchMethod: it is no text, so no method has it.
+    """
+    try:
+        return call.method.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NoSuchMethod(f"No such method: {call.method[:200]!r}") from None
 
 
 def _answer(broker: Broker, call: Call, result: Any) -> None:
@@ -50,41 +77,46 @@ def _answer(broker: Broker, call: Call, result: Any) -> None:
     try:
         payload = result if isinstance(result, Payload) else broker.serialize(result)
         broker.session.answer(call.request, payload)
-    except Exception:  # noqa: BLE001  whatever a user's hooks raise while the result is lowered
+    except BaseException:  # noqa: BLE001  whatever a user's hooks raise while the result is lowered
         fail(broker, call, Failure())
 
 
 def _answer_later(broker: Broker, call: Call, result: Deferred[Any]) -> None:
     """Send what a Deferred comes to; until then the call counts against the peer's calls in flight."""
     waiting = broker.session.answers.entries
-    if call.wants_answer:
-        waiting[call.request] = result
+    waiting[call] = result
+    # The arguments have been taken: what the peer sent need not wait as well.
+    call.args = call.kwargs = Payload(None)
 
     def done(value: Any) -> None:
-        waiting.pop(call.request, None)
+        waiting.pop(call, None)
         if broker.disconnected:
+            if isinstance(value, Failure):
+                _log_unheard(value)
             return
         with broker.turn():
             if isinstance(value, Failure):
                 fail(broker, call, value)
             elif call.wants_answer:
                 _answer(broker, call, value)
+            else:
+                broker.discard(value)
 
     result.addBoth(done)
+
+
+def _log_unheard(failure: Failure) -> None:
+    """Log a failure that nobody will hear of, the connection being gone, unless that is why it failed."""
+    if failure.check(Error, DeadReferenceError, PBConnectionLost, CancelledError) is None:
+        _log.failure("A call failed after its connection had gone:", failure=failure)
 
 
 def fail(broker: Broker, call: Call, failure: Failure) -> None:
     """Send a failure, and log it unless it was to be expected."""
     refused = failure.value is broker.refused
     broker.refused = None
-    if refused or isinstance(failure.value, LimitExceeded):
-        # The peer's doing: one line, and no traceback of ours for it to fill the log with.
-        _log.warn(
-            "{name} of {peer} was refused: {reason}",
-            name=ascii(call.method[:200]),
-            peer=broker.peerName(),
-            reason=str(failure.value)[:500],
-        )
+    if refused or isinstance(failure.value, _REFUSALS):
+        _log_refusal(broker, call, failure)
     elif failure.check(Error) is None:
         _log.failure("Peer will receive following PB traceback:", failure=failure)
     if not call.wants_answer:
@@ -95,7 +127,26 @@ def fail(broker: Broker, call: Call, failure: Failure) -> None:
     except Exception:  # noqa: BLE001  whatever a user's hooks raise while the failure is lowered
         _log.failure("a failure could not be sent")
         reason = Error(f"{wire_name(type(failure.value))}, which could not be sent")
-        broker.session.fail(call.request, broker.serialize(failure2Copyable(Failure(reason))))
+        try:
+            broker.session.fail(call.request, broker.serialize(failure2Copyable(Failure(reason))))
+        except LimitExceeded:
+            # By what it said in the greeting, the peer accepts not even that: it cannot be answered at all.
+            broker.failConnection(Failure())
+
+
+def _log_refusal(broker: Broker, call: Call, failure: Failure) -> None:
+    """Log what is the peer's doing: in one line, without a traceback of ours, and not without end."""
+    broker.refusals += 1
+    if broker.refusals > broker.limits.faults:
+        return
+    _log.warn(
+        "{name} of {peer} was refused: {reason}",
+        name=ascii(call.method[:200]),
+        peer=broker.peerName(),
+        reason=failure.getErrorMessage()[:500],
+    )
+    if broker.refusals == broker.limits.faults:
+        _log.warn("{peer}: more refused calls are not logged", peer=broker.peerName())
 
 
 def _failure_payload(broker: Broker, failure: Failure) -> Payload:
@@ -108,7 +159,7 @@ def _failure_payload(broker: Broker, failure: Failure) -> Payload:
     if not isinstance(value, RemoteError) and broker.registry.exception_for(wire_name(type(value))) is type(value):
         try:
             return broker.serialize(WithArguments(copyable))  # type: ignore[no-any-return]
-        except (InsecureJelly, LimitExceeded):
+        except Exception:  # noqa: BLE001  whatever the hooks of an argument raise
             # Arguments that may not cross: the text has to do.
             pass
     return broker.serialize(copyable)  # type: ignore[no-any-return]

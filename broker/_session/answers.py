@@ -1,9 +1,10 @@
-"""Their calls that we have not answered yet, because the method returned a Deferred: request number → that Deferred."""
+"""Their calls that we have not finished yet, because the method returned a Deferred: call → that Deferred."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from broker._messages.messages import Call
 from broker.errors import LimitExceeded
 
 __all__ = ["Answers"]
@@ -12,6 +13,9 @@ __all__ = ["Answers"]
 class Answers:
     """The table of one connection's calls being served. A method that returns at once never enters it.
 
+    Calls that want no answer are in it too: they cost as much. It is kept by call and not by request number, since a
+    peer could give all its calls one number and pass under the ceiling.
+
     :param limit: most calls at a time.
     """
 
@@ -19,7 +23,7 @@ class Answers:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.entries: dict[int, Any] = {}
+        self.entries: dict[Call, Any] = {}
 
     def admit(self) -> None:
         """Check that one more call may be served.
