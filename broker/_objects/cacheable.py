@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from broker._objects.copyable import Copyable, RemoteCopy, as_tag
 from broker._objects.flavor import Serializable, find_method, keywords, positional, registers
 from broker._values.jelly import getInstanceState
+from broker._values.path import brief
 from broker._values.unjelly import setInstanceState
 from broker.errors import BadValue, InsecureJelly, ProtocolError
 
@@ -95,18 +96,19 @@ class RemoteCache(RemoteCopy, Serializable):
         if broker is None:
             return setInstanceState(self, unjellier, expression)
         if len(expression) != 3 or type(expression[1]) is not int:
-            raise BadValue(f"the first sending of a cached {expression[0]!r} has a number and a state")
+            raise BadValue(f"the first sending of a cached {brief(expression[0])} has a number and a state")
         number = expression[1]
         self.__init__()  # type: ignore[misc]
         core = self._borgify()
         broker.cacheLocally(number, core)
+        # Before the state is taken: if that fails, this object goes and with it the receipt, as it should.
+        broker.importCache(number, self)
         self.setCopyableState(unjellier.unjelly(expression[2]))
         # Some classes replace __dict__ when they take their state, others update it; both must leave core and face
         # with one state, and with the connection in it.
         self.broker = broker
         self.luid = number
         core.__dict__ = self.__dict__
-        broker.importCache(number, self)
         return self
 
     def _borgify(self: _Self) -> _Self:
@@ -136,7 +138,7 @@ def unjelly_original(unjellier: Any, expression: Any) -> Any:
     try:
         return unjellier.invoker.remotelyCachedForLUID(expression[1])
     except (LookupError, TypeError):
-        raise BadValue(f"no object of ours is cached under {expression[1]!r}") from None
+        raise BadValue(f"no object of ours is cached under {brief(expression[1])}") from None
 
 
 class RemoteCacheMethod:
@@ -203,7 +205,7 @@ class RemoteCacheObserver:
         """
         broker = self.broker
         number = None if broker.disconnected else broker.cachedRemotelyAs(self.cached)
-        if number is None and not broker.disconnected:
+        if not broker.disconnected and (number is None or broker.unsentCache(number)):
             raise ProtocolError("a cached object's observer can be called once the peer has got the object, not before")
         name = _name.encode("utf-8") if isinstance(_name, str) else _name
         return broker._sendMessage(b"cache", self.perspective, number, name, args, kw)  # type: ignore[return-value]

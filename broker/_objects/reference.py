@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from broker._objects.flavor import Serializable, registers
+from broker._values.path import brief
 from broker.errors import BadValue, InsecureJelly
 from broker.interfaces import IUnjellyable
 
@@ -31,6 +32,8 @@ class RemoteReference(Serializable):
     :ivar luid: the number, or the name, of the object on that connection.
     :ivar perspective: the perspective that was current when it was received, or None.
     """
+
+    _same: RemoteReference | None = None
 
     def __init__(self, perspective: Any, broker: Broker, luid: int | bytes, doRefCount: bool) -> None:
         self.perspective = perspective
@@ -66,7 +69,10 @@ class RemoteReference(Serializable):
         return RemoteMethod(self, key)
 
     def notifyOnDisconnect(self, callback: Callable[[RemoteReference], object]) -> None:
-        """Have ``callback(reference)`` called when the connection goes; at once if it has gone already."""
+        """Have ``callback(reference)`` called when the connection goes; at once if it has gone already.
+
+        Until then, or until `dontNotifyOnDisconnect`, the connection holds the reference, so the peer's object stays.
+        """
         if not callable(callback):
             raise TypeError(f"{callback!r} is not callable")
         self.disconnectCallbacks.append(callback)
@@ -99,15 +105,20 @@ class RemoteReference(Serializable):
     def unjellyFor(self, unjellier: Any, expression: Any) -> Any:
         """Lift from ``(remote number)``; returns the reference already held, if there is one."""
         if type(expression[1]) is not int:
-            raise BadValue(f"a reference has a number, not {expression[1]!r}")
+            raise BadValue(f"a reference has a number, not {brief(expression[1])}")
         broker = unjellier.invoker
         perspective = broker.unserializingPerspective
         known = broker.importedReference(perspective, expression[1], self.__class__)
-        if known is not None:
-            return known
-        self.__init__(perspective, broker, expression[1], True)  # type: ignore[misc]
-        broker.importReference(self)
-        return self
+        if known is None:
+            self.__init__(perspective, broker, expression[1], True)  # type: ignore[misc]
+            broker.importReference(self)
+            return self
+        if self.__class__.unjellyFor is not RemoteReference.unjellyFor:
+            # An override may go on with this instance instead of what it is given here. It is as good as the other,
+            # which it keeps: that one has the count.
+            self.__init__(perspective, broker, expression[1], True)  # type: ignore[misc]
+            self._same = known
+        return known
 
     def __eq__(self, other: object) -> bool:
         if self is other:

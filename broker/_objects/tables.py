@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from broker._messages.messages import Call
 from broker._objects.reference import RemoteReference
 from broker._session.session import Export, Exports, Session
+from broker._values.path import brief
 from broker.errors import BadValue, LimitExceeded
 
 __all__ = ["Tables"]
@@ -88,7 +89,8 @@ class Tables:
         caches = self.session.caches
         if type(call.target) is not int or call.target not in caches.cores:
             return None
-        return caches.faces.get(call.target) or caches.cores[call.target]
+        face = caches.faces.get(call.target)
+        return caches.cores[call.target] if face is None else face
 
     # Objects of theirs.
 
@@ -105,11 +107,21 @@ class Tables:
         return reference
 
     def importReference(self, reference: RemoteReference) -> None:
-        """Keep track of a new reference to an object of theirs."""
+        """Keep track of a new reference to an object of theirs.
+
+        :raises LimitExceeded: too many are held already.
+        """
         number = reference.luid
         assert isinstance(number, int)
+        self._room(len(self.session.imports.entries), "reference")
         key = _reference_key(number, reference.perspective, reference.__class__)
         self.session.imports.add(key, number, reference)
+
+    def _room(self, held: int, what: str) -> None:
+        """Check that one more of the peer's objects may be held here."""
+        limit = self.session.limits.references
+        if held > limit:
+            raise LimitExceeded(f"Maximum PB {what} count exceeded ({limit}).")
 
     # Cached objects, ours and theirs.
 
@@ -140,6 +152,12 @@ class Tables:
         ours = self.session.caches.ours
         return self._note(ours, self._enter(ours, instance, instance.processUniqueID()))
 
+    def unsentCache(self, number: int) -> bool:
+        """Return whether a cached object of ours is in a message that is still being made, and was in none before."""
+        ours = self.session.caches.ours
+        journal = self._journal
+        return journal is not None and journal.count((ours, number)) == ours.entries[number].refcount
+
     def remotelyCachedForLUID(self, luid: int) -> Any:
         """Return the object of ours that the peer has a copy of.
 
@@ -151,10 +169,13 @@ class Tables:
         """Keep the state of a copy of theirs.
 
         :raises BadValue: there is one of that number already.
+        :raises LimitExceeded: too many are held already.
         """
-        if cid in self.session.caches.cores:
+        cores = self.session.caches.cores
+        if cid in cores:
             raise BadValue(f"cached object {cid} was sent for the first time twice")
-        self.session.caches.cores[cid] = instance
+        self._room(len(cores), "cache")
+        cores[cid] = instance
 
     def importCache(self, number: int, face: Any) -> None:
         """Keep track of what users hold of a copy of theirs."""
@@ -178,7 +199,7 @@ class Tables:
         """
         caches = self.session.caches
         if type(number) is not int or number not in caches.cores:
-            raise BadValue(f"no object is cached here under {number!r}")
+            raise BadValue(f"no object is cached here under {brief(number)}")
         face = caches.faces.get(number)
         if face is not None:
             caches.faces.count_again(number)
