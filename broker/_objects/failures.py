@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 
 from broker._objects.copyable import Copyable, RemoteCopy, dotted_name
 from broker._objects.flavor import registers
+from broker._values.path import brief
 from broker._values.registry import Registry, globalRegistry
-from broker.errors import WIRE_NAMES, RemoteError
+from broker.errors import WIRE_NAMES, BadValue, ConnectionRefused, LimitExceeded, RemoteError
 
 __all__ = ["CopiedFailure", "CopyableFailure", "failure2Copyable", "remote_exception", "TAG", "wire_name", "WITHHELD"]
 
@@ -40,6 +41,7 @@ def _known_exceptions() -> dict[str, type[BaseException]]:
             if not issubclass(value, unusable) and value.__name__ != "ExceptionGroup":
                 known[dotted_name(value)] = value
     known.update({name: cls for cls, name in WIRE_NAMES.items() if cls is not RemoteError})
+    known.update({dotted_name(cls): cls for cls in (BadValue, ConnectionRefused, LimitExceeded)})
     return known
 
 
@@ -49,6 +51,9 @@ _KNOWN: Final = _known_exceptions()
 @lru_cache(maxsize=1024)
 def _remote_class(known: Any) -> type[RemoteError]:
     """Return a class that is both a `RemoteError` and the known class."""
+    given: type[BaseException] = known
+    if issubclass(given, RemoteError):
+        return given
 
     def text(self: RemoteError) -> str:
         # Some exceptions decorate their argument (KeyError quotes it); the peer has done so already.
@@ -98,7 +103,7 @@ class CopyableFailure(Failure, Copyable):
         value = self.value
         if isinstance(value, RemoteError):
             # Passed on from a third process: it keeps the type and the parents that it had there.
-            name, text, parents = value.remoteType, str(value), list(value.remoteParents)
+            name, text, parents = value.remoteType, _safe_text(value), list(value.remoteParents)
         else:
             cls = type(value)
             name, text = wire_name(cls).encode("utf-8"), _safe_text(value)
@@ -114,8 +119,14 @@ class CopyableFailure(Failure, Copyable):
             "parents": parents,
             "frames": [],
             "stack": [],
-            "traceback": self.getTraceback() if self.unsafeTracebacks else WITHHELD,
+            "traceback": self._sent_traceback() if self.unsafeTracebacks else WITHHELD,
         }
+
+    def _sent_traceback(self) -> str:
+        """Return the traceback of this process, below that of the process where it was raised if it is passed on."""
+        before = self.value.remoteTraceback if isinstance(self.value, RemoteError) else ""
+        here = self.getTraceback() if isinstance(self.type, type) else ""
+        return _sendable("\n".join(text for text in (before, here) if text))
 
 
 def _safe_text(value: Any) -> str:
@@ -124,6 +135,10 @@ def _safe_text(value: Any) -> str:
         text = str(value)
     except Exception as error:  # noqa: BLE001  a peer waits for some text, whatever ``__str__`` raises
         text = f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+    return _sendable(text)
+
+
+def _sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -165,9 +180,8 @@ class CopiedFailure(RemoteCopy, Failure):
     def _take(self, state: dict[Any, Any], registry: Registry) -> None:
         # Only the keys that make a failure are taken: a peer must not set attributes of its choice here.
         name = state.get("type", b"")
-        self.type = name if isinstance(name, bytes) else str(name).encode("utf-8", "backslashreplace")
-        text = state.get("value", "")
-        text = text if isinstance(text, str) else str(text)
+        self.type = name if isinstance(name, bytes) else _as_text(name).encode("utf-8", "backslashreplace")
+        text = _as_text(state.get("value", ""))
         parents = state.get("parents")
         names = [_as_text(parent) for parent in parents] if isinstance(parents, list) else []
         self.parents = names or [_as_text(self.type)]
@@ -187,7 +201,7 @@ class CopiedFailure(RemoteCopy, Failure):
         """Return the first of the given classes, or dotted names, that this failure belongs to, or None."""
         for error in errorTypes:
             if isinstance(error, type):
-                if isinstance(self.value, error) and error is not RemoteError:
+                if isinstance(self.value, error):
                     return error
                 name = wire_name(error)
             else:
@@ -231,4 +245,10 @@ class CopiedFailure(RemoteCopy, Failure):
 
 
 def _as_text(name: Any) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    """Return what a peer sent in place of a text as text; other things may be of any size, and are described."""
+    if isinstance(name, bytes):
+        return name.decode("utf-8", "replace")
+    if isinstance(name, Failure):
+        # Old peers nest the failure of a failure.
+        return name.getErrorMessage()
+    return str(name) if isinstance(name, (str, type)) else brief(name)

@@ -167,11 +167,11 @@ def getAllPages(referenceable: RemoteReference, methodName: str, *args: Any, **k
 
     :returns: a Deferred of the list of pages. It fails when the call fails, or when the connection goes first.
     """
-    result: Deferred[list[Any]] = Deferred()
+    result: Deferred[list[Any]] = Deferred(lambda _: referenceable.broker.dontNotifyOnDisconnect(lost))
 
     def finish(outcome: Any) -> None:
+        referenceable.broker.dontNotifyOnDisconnect(lost)
         if not result.called:
-            referenceable.broker.dontNotifyOnDisconnect(lost)
             result.callback(outcome)
 
     def lost() -> None:

@@ -139,7 +139,7 @@ class Broker(BrokerProtocol):
             raise DeadReferenceError("Calling Stale Broker")
         if not wants_answer:
             assert callback is None and errback is None, "a call that wants no answer can have no callbacks"
-            self.send_only(perspective, objectID, message, args, kw)
+            self._send(prefix == b"cache", perspective, objectID, message, args, kw, None)
             return None
         result = super()._sendMessage(prefix, perspective, objectID, message, args, kw)
         if callback is not None or errback is not None:
@@ -155,7 +155,8 @@ class Broker(BrokerProtocol):
     def sendEncoded(self, expression: Any) -> None:
         """Send an s-expression in raw form."""
         vocabulary = self.session.dialect is not None and self.session.dialect.name == b"pb"
-        self.transport.write(encode(expression, vocabulary=vocabulary))
+        self.session.send_encoded(encode(expression, vocabulary=vocabulary))
+        self.flush()
 
     def unknownMessage(self, message: Unknown) -> None:
         """A message of the protocol that is not PB's: a subclass may have a ``proto_<command>`` method for it."""
