@@ -6,7 +6,9 @@ from typing import Any
 
 from broker._objects.flavor import Serializable
 from broker._values.jelly import getInstanceState
+from broker._values.path import brief
 from broker._values.unjelly import Unjellyable, setInstanceState
+from broker.errors import BadValue
 
 __all__ = ["as_tag", "Copyable", "dotted_name", "RemoteCopy"]
 
@@ -58,9 +60,14 @@ class RemoteCopy(Unjellyable):
     """A copy of a peer's `Copyable`. It is made without ``__init__``, which must work without arguments if called."""
 
     def setCopyableState(self, state: Any) -> None:
-        """Take the state that the peer sent. The default makes it the instance's ``__dict__``."""
+        """Take the state that the peer sent. The default makes it the instance's ``__dict__``.
+
+        :raises BadValue: it is none that could be that.
+        """
         if not state:
             state = {}
+        if not isinstance(state, dict):
+            raise BadValue(f"the state of a {type(self).__name__} is {brief(state)}, not a dictionary")
         self.__dict__ = {key.decode("utf-8") if isinstance(key, bytes) else key: item for key, item in state.items()}
 
     def unjellyFor(self, unjellier: Any, expression: Any) -> Any:

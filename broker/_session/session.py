@@ -43,6 +43,8 @@ __all__ = ["DIALECTS", "Export", "Exports", "GREETING_SIZE", "PROTOCOL_VERSION",
 PROTOCOL_VERSION: Final = 6
 #: Most bytes of an offer or a choice: room for dialect names yet to come, and nothing for strangers to fill.
 GREETING_SIZE: Final = 64 * 1024
+#: Most bytes of an unknown command that are sent back; a longer one might be more than the peer accepts.
+COMMAND_SIZE: Final = 80
 #: The dialects that we speak, best first.
 DIALECTS: Final[tuple[bytes, ...]] = (b"pb", b"none")
 
@@ -170,7 +172,7 @@ class Session:
                 raise ProtocolError(f"Version Incompatibility: {PROTOCOL_VERSION} {message.number}")
             return None
         if isinstance(message, NotUnderstood):
-            return Fault(f"the peer did not understand {message.command[:80]!r}")
+            return self.fault(f"the peer did not understand {message.command[:80]!r}")
         return message
 
     def _release(self, table: Exports, number: int, count: int) -> Event | None:
@@ -223,7 +225,7 @@ class Session:
 
     def not_understood(self, message: Unknown) -> None:
         """Say that a command was not understood."""
-        self._send(NotUnderstood(message.command))
+        self._send(NotUnderstood(message.command[:COMMAND_SIZE]))
 
     def release(self, number: int) -> None:
         """Send one release of an object of theirs."""
