@@ -6,79 +6,16 @@ be: the long way (banana, then unjelly) decides what it is worth. What is accept
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from struct import Struct
-from typing import Any, Final
+from typing import Any
 
+from broker._values.forms import WRONG, FormReader, Frame, Incomplete
 from broker._values.payload import PENDING
-from broker._values.plain import MAX_DEPTH, TEXT_HEAD, NotPlain
-from broker._wire.banana import header
-from broker._wire.integers import take_ints
-from broker._wire.vocabulary import INCOMING, OUTGOING
-from broker.errors import BananaError
+from broker._values.plain import NotPlain
 
 __all__ = ["Incomplete", "PlainDecoder"]
 
-#: A memo of dictionary keys holds this many, none longer than _KEY bytes, and starts anew when full: a peer fills it.
-_MEMO: Final = 2048
-_KEY: Final = 64
-#: The texts of dates and times are far shorter. Python turns text to numbers in quadratic time.
-_DATE_SIZE: Final = 64
-#: After so many integers in a row the next are read as a run, if more than so many are to come.
-_STREAK: Final = 4
-_RUN: Final = 12
 
-_double = Struct(">d").unpack_from
-_PAIR_HEAD: Final = b"\x02\x80" + TEXT_HEAD
-_TRUE: Final = b"\x07\x82boolean\x04\x82true"
-_FALSE: Final = b"\x07\x82boolean\x05\x82false"
-_NONE: Final = OUTGOING[b"None"]
-_LIST: Final = OUTGOING[b"list"]
-_TUPLE: Final = OUTGOING[b"tuple"]
-_DICTIONARY: Final = OUTGOING[b"dictionary"]
-_KINDS: Final[dict[bytes, type]] = {
-    b"list": list,
-    b"tuple": tuple,
-    b"dictionary": dict,
-    b"set": set,
-    b"frozenset": frozenset,
-}
-_CONTAINERS: Final = frozenset((list, tuple, dict, set, frozenset))
-_WRONG: Final = (NotPlain, TypeError, ValueError, ArithmeticError, RecursionError, BananaError)
-_DATES: Final = frozenset((b"date", b"datetime", b"time", b"timedelta"))
-
-
-class Incomplete(Exception):
-    """The form goes on behind the end of the buffer.
-
-    :ivar missing: so many bytes at least.
-    """
-
-    def __init__(self, missing: int = 1) -> None:
-        self.missing = missing
-
-
-class _Frame:
-    """A container that the data ended in.
-
-    :ivar kind: its type, or None for a reference to the container inside.
-    :ivar items: what is whole of it.
-    :ivar left: items or entries still to come, the one begun among them.
-    :ivar key: the key of the entry begun, or the number of the reference.
-    """
-
-    __slots__ = ("depth", "items", "key", "kind", "left")
-
-    def __init__(self, kind: type | None, items: Any, left: int, depth: int, key: Any = None) -> None:
-        self.kind = kind
-        self.items = items
-        self.left = left
-        self.depth = depth
-        self.key = key
-
-
-class PlainDecoder:
+class PlainDecoder(FormReader):
     """Decodes plain values for one connection.
 
     It trusts that the ceilings of the connection are kept elsewhere: the data it is given are at most one message.
@@ -93,18 +30,7 @@ class PlainDecoder:
     stuck: whether going on would read something large again, after `Incomplete`.
     """
 
-    __slots__ = ("_cut", "_depth", "_keys", "_open", "_shared", "_vocabulary", "at", "stuck")
-
-    def __init__(self, vocabulary: bool, depth: int = MAX_DEPTH) -> None:
-        self._vocabulary = vocabulary
-        self._depth = min(depth, MAX_DEPTH)
-        self._keys: dict[bytes, str] = {}
-        self._shared: dict[int, Any] | None = None
-        # Frames of a form to be gone on with, outermost first; and those of the way out, innermost first.
-        self._open: list[_Frame] = []
-        self._cut: list[_Frame] = []
-        self.at = 0
-        self.stuck = False
+    __slots__ = ()
 
     def decode(self, data: bytes, position: int = 0) -> tuple[Any, int]:
         """Read one form.
@@ -119,7 +45,7 @@ class PlainDecoder:
             found = self._value(data, position, self._depth)
         except (IndexError, Incomplete) as cut:
             raise self._suspended(cut) from None
-        except _WRONG as error:
+        except WRONG as error:
             # Unhashable keys, broken UTF-8, dates and decimals that do not exist; a caller deep in recursion.
             self._forget()
             raise NotPlain(str(error)) from None
@@ -150,7 +76,7 @@ class PlainDecoder:
             # It left a new frame.
             self._open.pop()
             raise self._suspended(cut) from None
-        except _WRONG as error:
+        except WRONG as error:
             self._forget()
             raise NotPlain(str(error)) from None
         self._shared = None
@@ -161,7 +87,7 @@ class PlainDecoder:
         """Most elements that the containers still open have declared and the data read did not hold."""
         return sum(frame.left * 2 for frame in self._open)
 
-    def _put(self, frame: _Frame, value: Any) -> None:
+    def _put(self, frame: Frame, value: Any) -> None:
         """Put an item that is whole now where it belongs."""
         frame.left -= 1
         if frame.kind is None:
@@ -177,311 +103,9 @@ class PlainDecoder:
         self._cut.clear()
         return cut if isinstance(cut, Incomplete) else Incomplete()
 
-    def _leave(self, frame: _Frame, position: int) -> None:
-        """Leave a frame; the innermost tells where to go on."""
-        if not self._cut:
-            self.at = position
-        self._cut.append(frame)
-
     def _forget(self) -> None:
         """Drop what was kept of a form; nothing of a value is kept once it is read."""
         self._shared = None
         self._open.clear()
         self._cut.clear()
         self.stuck = False
-
-    def _value(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
-        """Read any form."""
-        number = data[position]
-        if number >= 0x80:
-            # A token without digits, as that of a float is.
-            kind = number
-            number = 0
-            position += 1
-        else:
-            kind = data[position + 1]
-            if kind >= 0x80:
-                position += 2
-            else:
-                number, kind, position = header(data, position)
-        if kind == 0x80:
-            return self._form(data, position, number, depth)
-        if kind == 0x82:
-            end = position + number
-            if end > len(data):
-                raise Incomplete(end - len(data))
-            return data[position:end], end
-        if kind == 0x84:
-            if position + 8 > len(data):
-                raise Incomplete(position + 8 - len(data))
-            return _double(data, position)[0], position + 8
-        if kind == 0x81 or kind == 0x85:
-            return number, position
-        if kind == 0x83 or kind == 0x86:
-            return -number, position
-        if kind == 0x87 and self._vocabulary and number in INCOMING:
-            return INCOMING[number], position
-        raise NotPlain("a token that is not understood")
-
-    def _form(self, data: bytes, position: int, count: int, depth: int) -> tuple[Any, int]:
-        """Read the form of `count` elements whose list header has been read."""
-        if not count:
-            raise NotPlain("a form without head")
-        count -= 1
-        try:
-            number = data[position]
-            token = data[position + 1] if number < 0x80 else number
-        except IndexError:
-            raise Incomplete(count + 1) from None
-        if token == 0x87 and self._vocabulary:
-            # The words that are met most, by their numbers.
-            if number == _LIST:
-                return self._items(data, position + 2, count, depth - 1, [], list)
-            if number == _DICTIONARY:
-                return self._entries(data, position + 2, count, depth - 2, {})
-            if number == _TUPLE:
-                return self._items(data, position + 2, count, depth - 1, [], tuple)
-            if number == _NONE and not count:
-                return None, position + 2
-        elif count == 1:
-            if data.startswith(_TRUE, position):
-                return True, position + 15
-            if data.startswith(_FALSE, position):
-                return False, position + 16
-        try:
-            head, position = self._string(data, position)
-        except IndexError:
-            raise Incomplete(count + 1) from None
-        except Incomplete as cut:
-            raise Incomplete(count + cut.missing) from None
-        if head == b"unicode" and count == 1:
-            text, position = self._string(data, position)
-            return text.decode(), position
-        kind = _KINDS.get(head)
-        if kind is dict:
-            return self._entries(data, position, count, depth - 2, {})
-        if kind is not None:
-            return self._items(data, position, count, depth - 1, [], kind)
-        return self._rare(data, position, count, head, depth)
-
-    def _reference(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
-        """Read a container that is referred to later."""
-        if depth < 0:
-            raise NotPlain("containers nested deeply")
-        ident, position = self._value(data, position, 0)
-        if type(ident) is not int:
-            raise NotPlain("a reference that is not as it should be")
-        try:
-            value, position = self._value(data, position, depth)
-        except (IndexError, Incomplete):
-            # Where nothing inside can be gone on with, all of it is read again.
-            if self._cut:
-                self._cut.append(_Frame(None, None, 1, depth, ident))
-            raise
-        self._share(ident, value)
-        return value, position
-
-    def _share(self, ident: int, value: Any) -> None:
-        """Note a container that may be referred to from now on."""
-        if self._shared is None:
-            self._shared = {}
-        if ident in self._shared or type(value) not in _CONTAINERS:
-            raise NotPlain("a reference that is not as it should be")
-        self._shared[ident] = value
-
-    def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
-        """Read a byte string, which a head is, and the text inside a form."""
-        number = data[position]
-        kind = data[position + 1] if number < 0x80 else 0
-        if kind >= 0x80:
-            position += 2
-        else:
-            number, kind, position = header(data, position)
-        if kind == 0x82:
-            end = position + number
-            if end > len(data):
-                raise Incomplete(end - len(data))
-            return data[position:end], end
-        if kind == 0x87 and self._vocabulary and number in INCOMING:
-            return INCOMING[number], position
-        raise NotPlain("no byte string where one belongs")
-
-    def _items(
-        self, data: bytes, position: int, count: int, depth: int, items: list[Any], kind: type
-    ) -> tuple[Any, int]:
-        """Read the items of a list, tuple or set that are left, behind those that are there."""
-        if depth < 0:
-            raise NotPlain("containers nested deeply")
-        append = items.append
-        size = len(data)
-        streak = 0
-        try:
-            while count > 0:
-                number = data[position]
-                if number < 0x80:
-                    token = data[position + 1]
-                    if token == 0x81:
-                        append(number)
-                        position += 2
-                    elif token < 0x80 and data[position + 2] == 0x81:
-                        append(number | token << 7)
-                        position += 3
-                    elif token == 0x80 and number == 2 and data.startswith(TEXT_HEAD, position):
-                        streak = 0
-                        start = position + 13
-                        end = start + data[position + 11]
-                        if start <= size and data[start - 1] == 0x82 and end - start < 0x80:
-                            if end > size:
-                                raise Incomplete(end - size)
-                            append(data[start:end].decode())
-                            position = end
-                        else:
-                            text, position = self._string(data, start - 2)
-                            append(text.decode())
-                        count -= 1
-                        continue
-                    else:
-                        item, position = self._value(data, position, depth)
-                        append(item)
-                        if type(item) is not int:
-                            streak = 0
-                            count -= 1
-                            continue
-                    count -= 1
-                    streak += 1
-                    if streak == _STREAK and count > _RUN:
-                        numbers, position = take_ints(data, position, count)
-                        items += numbers
-                        count -= len(numbers)
-                        streak = 0
-                else:
-                    if number == 0x84 and position + 9 <= size:
-                        append(_double(data, position + 1)[0])
-                        position += 9
-                    else:
-                        item, position = self._value(data, position, depth)
-                        append(item)
-                    count -= 1
-        except (IndexError, Incomplete):
-            self._leave(_Frame(kind, items, count, depth), position)
-            raise
-        return (items if kind is list else kind(items)), position
-
-    def _entries(
-        self, data: bytes, position: int, count: int, depth: int, entries: dict[Any, Any]
-    ) -> tuple[dict[Any, Any], int]:
-        """Read the entries of a dictionary that are left: each a bare list of two, so that the place tells, no head."""
-        if depth < 0:
-            raise NotPlain("containers nested deeply")
-        size = len(data)
-        keys = self._keys
-        begin = position
-        key: Any = PENDING
-        try:
-            while count > 0:
-                if data.startswith(_PAIR_HEAD, begin) and data[begin + 14] == 0x82:
-                    start = begin + 15
-                    position = start + data[begin + 13]
-                    if position - start > 0x7F:
-                        raise NotPlain("a text in unusual spelling")
-                    if position > size:
-                        raise Incomplete(position - size)
-                    text = data[start:position]
-                    key = keys.get(text)
-                    if key is None:
-                        key = self._key(text)
-                else:
-                    number, kind, position = header(data, begin)
-                    if kind != 0x80 or number != 2:
-                        raise NotPlain("a dictionary entry that is no pair")
-                    key = PENDING
-                    key, position = self._value(data, position, depth)
-                number = data[position]
-                if number == 0x84 and position + 9 <= size:
-                    entries[key] = _double(data, position + 1)[0]
-                    begin = position + 9
-                elif number < 0x80 and data[position + 1] == 0x81:
-                    entries[key] = number
-                    begin = position + 2
-                elif number < 0x80 and data[position + 1] < 0x80 and data[position + 2] == 0x81:
-                    entries[key] = number | data[position + 1] << 7
-                    begin = position + 3
-                elif (
-                    number == 2
-                    and data.startswith(TEXT_HEAD, position)
-                    and position + 12 < size
-                    and data[position + 12] == 0x82
-                ):
-                    start = position + 13
-                    end = start + data[position + 11]
-                    if end - start > 0x7F:
-                        raise NotPlain("a text in unusual spelling")
-                    if end > size:
-                        raise Incomplete(end - size)
-                    entries[key] = data[start:end].decode()
-                    begin = end
-                else:
-                    entries[key], begin = self._value(data, position, depth)
-                count -= 1
-        except (IndexError, Incomplete):
-            # A key that is a container, which is rare, is read again as a whole; that may not go on for long.
-            if self._cut and key is PENDING:
-                self._cut.clear()
-                self.stuck = True
-            self._leave(_Frame(dict, entries, count, depth, key), begin)
-            raise
-        return entries, begin
-
-    def _key(self, data: bytes) -> str:
-        """Return the text of a dictionary key, and remember it."""
-        text = data.decode()
-        if len(data) <= _KEY:
-            if len(self._keys) >= _MEMO:
-                self._keys.clear()
-            self._keys[data] = text
-        return text
-
-    def _rare(self, data: bytes, position: int, count: int, head: bytes, depth: int) -> tuple[Any, int]:
-        """Read what is met least."""
-        if head == b"None" and not count:
-            return None, position
-        if head == b"boolean" and count == 1:
-            text, position = self._string(data, position)
-            if text != b"true" and text != b"false":
-                raise NotPlain("a boolean that is neither")
-            return text == b"true", position
-        if head == b"reference" and count == 2:
-            return self._reference(data, position, depth - 1)
-        if head == b"dereference" and count == 1:
-            ident, position = self._value(data, position, 0)
-            if type(ident) is not int or self._shared is None or ident not in self._shared:
-                # Also how a cycle shows: the reference is not complete yet.
-                raise NotPlain("a reference to something not met yet")
-            return self._shared[ident], position
-        return self._number(data, position, count, head)
-
-    def _number(self, data: bytes, position: int, count: int, head: bytes) -> tuple[Any, int]:
-        """Read a Decimal, date or time."""
-        if head == b"decimal" and count == 2:
-            number, position = self._value(data, position, 0)
-            exponent, position = self._value(data, position, 0)
-            if type(number) is not int or type(exponent) is not int:
-                raise NotPlain("a decimal that is no pair of integers")
-            return Decimal((int(number < 0), Decimal(number).as_tuple().digits, exponent)), position
-        if count != 1 or head not in _DATES:
-            raise NotPlain("a head that needs the long way")
-        text, position = self._string(data, position)
-        if len(text) > _DATE_SIZE:
-            raise NotPlain("a date that is too long")
-        parts = [int(part) for part in text.split()]
-        if head == b"timedelta":
-            days, seconds, microseconds = parts
-            return timedelta(days, seconds, microseconds), position
-        if head == b"date":
-            year, month, day = parts
-            return date(year, month, day), position
-        if head == b"time":
-            hour, minute, second, microsecond = parts
-            return time(hour, minute, second, microsecond), position
-        year, month, day, hour, minute, second, microsecond = parts
-        return datetime(year, month, day, hour, minute, second, microsecond), position

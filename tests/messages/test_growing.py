@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker._limits import Limits
-from broker._messages import pb
+from broker._messages import pb_reader
 from broker._messages.messages import Answer, Call, Message
 from broker._messages.pb import PBDialect
 from broker._values import unplain
@@ -162,7 +162,7 @@ def test_every_ceiling_is_met_at_the_same_byte_as_when_nothing_grows(
             limits = Limits(**{name: ceiling})
             grown = outcome(limits, data, piece)
             with monkeypatch.context() as patch:
-                patch.setattr(pb, "_LARGE", 1 << 60)
+                patch.setattr(pb_reader, "_LARGE", 1 << 60)
                 assert outcome(limits, data, piece) == grown
 
 
@@ -178,7 +178,7 @@ class Counting(unplain.PlainDecoder):
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 def test_no_form_is_read_twice_but_those_that_are_cut(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pb, "PlainDecoder", Counting)
+    monkeypatch.setattr(pb_reader, "PlainDecoder", Counting)
     data = answer(value)
     Counting.forms = 0
     feed(PBDialect(Limits()), data)
