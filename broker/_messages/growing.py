@@ -6,11 +6,16 @@ start when something else turns up.
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker._messages.messages import Answer, Call, Failed
 from broker._values.payload import Payload
 from broker._values.unplain import Incomplete, PlainDecoder
 
 __all__ = ["Growing"]
+
+#: Bytes that may wait undecoded, and a mistake in them unnoticed.
+_PATIENCE: Final = 64
 
 
 class Growing:
@@ -54,7 +59,9 @@ class Growing:
         """Keep what could not be decoded yet; where no container is open that is all of the payload."""
         self._begun = self._decoder.owed > 0
         self._tail = [data[self._decoder.at if self._begun else position :]]
-        self._missing = cut.missing
+        # Each item still owed takes a byte or more, so fewer bytes cannot end the message; a peer that sends them one
+        # by one shall not cost an attempt for each.
+        self._missing = max(cut.missing, min(self._decoder.owed // 2, _PATIENCE))
 
     @property
     def bound(self) -> int:
