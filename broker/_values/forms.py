@@ -31,6 +31,7 @@ _RUN: Final = 12
 
 _double = Struct(">d").unpack_from
 _PAIR_HEAD: Final = b"\x02\x80" + TEXT_HEAD
+_TEXT: Final = b"\x82"
 _TRUE: Final = b"\x07\x82boolean\x04\x82true"
 _FALSE: Final = b"\x07\x82boolean\x05\x82false"
 _NONE: Final = OUTGOING[b"None"]
@@ -316,12 +317,7 @@ class FormReader:
                 elif number < 0x80 and data[position + 1] < 0x80 and data[position + 2] == 0x81:
                     entries[key] = number | data[position + 1] << 7
                     begin = position + 3
-                elif (
-                    number == 2
-                    and data.startswith(TEXT_HEAD, position)
-                    and position + 12 < size
-                    and data[position + 12] == 0x82
-                ):
+                elif number == 2 and data.startswith(TEXT_HEAD, position) and data[position + 12 : position + 13] == _TEXT:
                     start = position + 13
                     end = start + data[position + 11]
                     if end - start > 0x7F:
