@@ -30,7 +30,7 @@ CLOSED = "closing the connection"
 
 def message(*fields: Any) -> bytes:
     """Return the bytes of one message."""
-    return encode(list(fields), vocabulary=True)
+    return encode(list(fields), vocabulary=True, string_limit=2**30)
 
 
 def nested(depth: int, kernel: bytes = b"\x01\x81", head: bytes = b"list") -> bytes:
