@@ -317,7 +317,7 @@ class FormReader:
                 elif number < 0x80 and data[position + 1] < 0x80 and data[position + 2] == 0x81:
                     entries[key] = number | data[position + 1] << 7
                     begin = position + 3
-                elif number == 2 and data.startswith(TEXT_HEAD, position) and data[position + 12 : position + 13] == _TEXT:
+                elif data.startswith(TEXT_HEAD, position) and data[position + 12 : position + 13] == _TEXT:
                     start = position + 13
                     end = start + data[position + 11]
                     if end - start > 0x7F:
