@@ -12,11 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from broker.errors import InsecureJelly, LimitExceeded, ProtocolError
 from broker.spread import banana, flavors, jelly
 
 __all__ = ["Publishable", "RemotePublished", "whenReady"]
+
+_log = Logger()
 
 
 class Publishable(flavors.Cacheable):
@@ -68,7 +72,10 @@ class RemotePublished(flavors.RemoteCache):
     isActivated: Any = 0
     _wasCleanWhenLoaded: Any = 0
     #: What belongs to this connection or this process and is not kept in the file.
-    _PASSING = ("broker", "remote", "luid", "_activationListeners", "isActivated", "_wasCleanWhenLoaded")
+    _PASSING = (
+        *("broker", "remote", "luid", "isActivated", "_wasCleanWhenLoaded"),
+        *("_activationListeners", "_failure", "_failureListeners"),
+    )
 
     def getFileName(self, ext: str = "pub") -> str:
         """Return the name of the file that keeps the state, in the current directory."""
@@ -79,12 +86,14 @@ class RemotePublished(flavors.RemoteCache):
         """Take what the owner said, and get the state from the file if that is recent, else from the owner."""
         self.__dict__.update(state)
         self._activationListeners: list[Callable[[Any], object]] = []
+        self._failureListeners: list[Callable[[Failure], object]] = []
+        self._failure: Failure | None = None
         kept = self._read()
         if kept is not None and kept.get("timestamp") == self.timestamp:
             self._wasCleanWhenLoaded = 1
             self._activate(kept)
         else:
-            self.remote.callRemote("getStateToPublish").addCallback(self._fetched)
+            self.remote.callRemote("getStateToPublish").addCallback(self._fetched).addErrback(self._failed)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in self._PASSING}
@@ -100,12 +109,34 @@ class RemotePublished(flavors.RemoteCache):
 
     def _fetched(self, state: dict[str, Any]) -> None:
         self._activate(state)
-        with open(self.getFileName(), "wb") as file:
-            file.write(banana.encode(jelly.jelly(self.__getstate__())))
+        try:
+            # Encoded before the file is opened: a state that cannot be kept must not cost the one that was.
+            kept = banana.encode(jelly.jelly(self.__getstate__()))
+            with open(self.getFileName(), "wb") as file:
+                file.write(kept)
+        except (OSError, ProtocolError, InsecureJelly, LimitExceeded) as error:
+            _log.warn("the state of {copy} is not kept: {error}", copy=self.getFileName(), error=error)
+
+    def _failed(self, failure: Failure) -> None:
+        """The state cannot be had: tell who waits for it, or the log."""
+        self._failure = failure
+        listeners, self._failureListeners = self._failureListeners, []
+        for listener in listeners:
+            listener(failure)
+        if not listeners:
+            _log.failure("the state of {copy} could not be fetched", failure, copy=self.getFileName())
+
+    def callWhenFailed(self, callback: Callable[[Failure], object]) -> None:
+        """Have ``callback(failure)`` called if the state cannot be fetched; at once if that is known."""
+        if self._failure is not None:
+            callback(self._failure)
+        elif not self.isActivated:
+            self._failureListeners.append(callback)
 
     def _activate(self, state: dict[str, Any]) -> None:
         self.__dict__.update({name: value for name, value in state.items() if name not in self._PASSING})
         self.isActivated = 1
+        self._failureListeners = []
         listeners, self._activationListeners = self._activationListeners, []
         for listener in listeners:
             listener(self)
@@ -123,7 +154,15 @@ class RemotePublished(flavors.RemoteCache):
 
 
 def whenReady(d: Deferred[RemotePublished]) -> Deferred[RemotePublished]:
-    """Return a Deferred that fires with the `RemotePublished` of another one once its state is there."""
+    """Return a Deferred that fires with the `RemotePublished` of another one once its state is there.
+
+    It fails when the state cannot be fetched.
+    """
     ready: Deferred[RemotePublished] = Deferred()
-    d.addCallbacks(lambda published: published.callWhenActivated(ready.callback), ready.errback)
+
+    def received(published: RemotePublished) -> None:
+        published.callWhenFailed(ready.errback)
+        published.callWhenActivated(ready.callback)
+
+    d.addCallbacks(received, ready.errback)
     return ready

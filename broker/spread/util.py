@@ -41,7 +41,7 @@ class LocalAsRemote:
 
     reportAllTracebacks = 1
 
-    def callRemote(self, name: str, *args: Any, **kw: Any) -> Any:
+    def callRemote(self, name: str, /, *args: Any, **kw: Any) -> Any:
         """Call a method.
 
         :returns: what ``sync_<name>`` returns, as it is (it should be a Deferred); else a Deferred of what
@@ -78,7 +78,7 @@ class LocalAsyncForwarder:
         self.interfaceClass = interfaceClass
         self.failWhenNotImplemented = failWhenNotImplemented
 
-    def callRemote(self, method: str, *args: Any, **kw: Any) -> Deferred[Any]:
+    def callRemote(self, method: str, /, *args: Any, **kw: Any) -> Deferred[Any]:
         """Call a method; return a Deferred of what it returns or raises."""
         if self.interfaceClass.queryDescriptionFor(method):
             return maybeDeferred(getattr(self.forwarded, method), *args, **kw)
