@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamClientEndpoint, IStreamServerEndpoint
 from zope.interface import implementer
 
 from broker._limits import Limits
-from broker._net.endpoints import guarded, parse
+from broker._net.endpoints import guarded, parse, parse_client
 from broker._net.factory import ClientFactory, ServerFactory, running_reactor
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
@@ -72,7 +71,7 @@ def connect(
     :raises ValueError: the endpoint string is none.
     """
     reactor = running_reactor(reactor)
-    where = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = parse_client(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     factory = ClientFactory(unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
 
     async def connecting() -> RemoteReference:

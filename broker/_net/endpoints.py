@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.interfaces import IAddress, IReactorCore, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IReactorCore, IStreamClientEndpoint, IStreamServerEndpoint
 
-__all__ = ["DEFAULT_ENDPOINT", "describe", "guarded", "parse"]
+__all__ = ["DEFAULT_ENDPOINT", "describe", "guarded", "parse", "parse_client"]
 
 #: PB's port, for this machine only.
 DEFAULT_ENDPOINT: Final = "tcp:8787:interface=127.0.0.1"
@@ -60,6 +60,21 @@ def parse(reactor: IReactorCore, description: str) -> IStreamServerEndpoint:
         # A wrong parameter is complained about in the name of a private function of Twisted's.
         reason = re.sub(r"^_\w+\(\) ", "", " ".join(str(error).split())) or type(error).__name__
         raise ValueError(f"cannot listen at {description!r}: {reason}") from error
+    return endpoint
+
+
+def parse_client(reactor: IReactorCore, description: str) -> IStreamClientEndpoint:
+    """Return the endpoint to connect to that a description stands for.
+
+    :raises ValueError: it stands for none; the text says why, in one line.
+    """
+    from twisted.internet.endpoints import clientFromString
+
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+    except Exception as error:  # see `parse`
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"cannot connect to {description!r}: {reason}") from error
     return endpoint
 
 

@@ -6,6 +6,7 @@ import builtins
 from functools import lru_cache
 from typing import IO, Any, Final, NoReturn
 
+from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials
 from twisted.python import log
 from twisted.python.failure import Failure
 
@@ -42,6 +43,8 @@ def _known_exceptions() -> dict[str, type[BaseException]]:
                 known[dotted_name(value)] = value
     known.update({name: cls for cls, name in WIRE_NAMES.items() if cls is not RemoteError})
     known.update({dotted_name(cls): cls for cls in (BadValue, ConnectionRefused, LimitExceeded)})
+    # What a login fails with.
+    known.update({dotted_name(cls): cls for cls in (LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials)})
     return known
 
 

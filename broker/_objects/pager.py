@@ -165,6 +165,8 @@ class CallbackPageCollector(Referenceable):
 def getAllPages(referenceable: RemoteReference, methodName: str, *args: Any, **kw: Any) -> Deferred[list[Any]]:
     """Call a method that takes a page collector in front of its arguments, and collect its pages.
 
+    :param referenceable: a reference to the object.
+    :param methodName: the bare name of the method; the remaining arguments are for it.
     :returns: a Deferred of the list of pages. It fails when the call fails, or when the connection goes first.
     """
     result: Deferred[list[Any]] = Deferred(lambda _: referenceable.broker.dontNotifyOnDisconnect(lost))

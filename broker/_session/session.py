@@ -7,6 +7,7 @@ The session owns the tables and knows the protocol; it never touches an object, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from broker._wire import greeting
 from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused, ProtocolError
 
-__all__ = ["DIALECTS", "Export", "Exports", "GREETING_SIZE", "PROTOCOL_VERSION", "Session"]
+__all__ = ["DIALECTS", "Export", "Exports", "GREETING_PREFIX", "GREETING_SIZE", "PROTOCOL_VERSION", "Session"]
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
@@ -45,6 +46,10 @@ PROTOCOL_VERSION: Final = 6
 GREETING_SIZE: Final = 64 * 1024
 #: Most bytes of an unknown command that are sent back; a longer one might be more than the peer accepts.
 COMMAND_SIZE: Final = 80
+#: Longest length prefix in a greeting, in bytes. Text of another protocol is one endless prefix: a client that reaches a web
+#: or mail server is to learn so at once and not when it loses patience.
+GREETING_PREFIX: Final = 10
+_GREETING: Final = Limits(message=GREETING_SIZE, prefix=GREETING_PREFIX)
 #: The dialects that we speak, best first.
 DIALECTS: Final[tuple[bytes, ...]] = (b"pb", b"none")
 
@@ -83,7 +88,12 @@ class Session:
         self.imports = Imports(wake)
         self.questions = Questions()
         self.answers = Answers(limits.calls)
-        self._greeting: Decoder | None = Decoder(limits, vocabulary=False, message=min(limits.message, GREETING_SIZE))
+        self._greeting: Decoder | None = Decoder(
+            _GREETING
+            if limits.message > GREETING_SIZE
+            else replace(limits, prefix=min(limits.prefix, GREETING_PREFIX)),
+            vocabulary=False,
+        )
         self._spelled_out: PBDialect | None = None
         self._out: list[bytes] = []
 

@@ -57,6 +57,8 @@ class Registry:
     def setUnjellyableForClassTree(self, module: ModuleType, baseClass: type, prefix: str | None = None) -> None:
         """Enter every class of a module that derives from a base class, under the name it has in the module.
 
+        :param module: the module, imported.
+        :param baseClass: the base class; it is entered too where it is in the module.
         :param prefix: what is put, with a dot, in front of the names; by default the name of the module, and ``""``
             for nothing.
         """
