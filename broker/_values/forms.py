@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from broker._values.payload import PENDING
 from broker._values.plain import MAX_DEPTH, TEXT_HEAD, NotPlain
+from broker._values.scalars import EXPONENT
 from broker._wire.banana import header
 from broker._wire.integers import take_ints
 from broker._wire.vocabulary import INCOMING, OUTGOING
@@ -46,6 +47,7 @@ _KINDS: Final[dict[bytes, type]] = {
     b"frozenset": frozenset,
 }
 _CONTAINERS: Final = frozenset((list, tuple, dict, set, frozenset))
+_HASHABLE: Final = frozenset((tuple, frozenset))
 WRONG: Final = (NotPlain, TypeError, ValueError, ArithmeticError, RecursionError, BananaError)
 _DATES: Final = frozenset((b"date", b"datetime", b"time", b"timedelta"))
 
@@ -198,6 +200,9 @@ class FormReader:
             self._shared = {}
         if ident in self._shared or type(value) not in _CONTAINERS:
             raise NotPlain("a reference that is not as it should be")
+        if value and type(value) in _HASHABLE:
+            # Tuples in tuples, each of them twice, are short to send and endless to hash: the long way counts.
+            raise NotPlain("a shared value that could be hashed")
         self._shared[ident] = value
 
     def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
@@ -371,8 +376,8 @@ class FormReader:
         if head == b"decimal" and count == 2:
             number, position = self._value(data, position, 0)
             exponent, position = self._value(data, position, 0)
-            if type(number) is not int or type(exponent) is not int:
-                raise NotPlain("a decimal that is no pair of integers")
+            if type(number) is not int or type(exponent) is not int or abs(exponent) > EXPONENT:
+                raise NotPlain("a decimal that is no pair of integers, or out of bounds")
             return Decimal((int(number < 0), Decimal(number).as_tuple().digits, exponent)), position
         if count != 1 or head not in _DATES:
             raise NotPlain("a head that needs the long way")

@@ -16,27 +16,37 @@ class Service(Root):
         return value
 
 
-def doubling(levels: int) -> list[Any]:
-    """A tuple of twice a tuple of twice a tuple ...: 2 ** levels parts, in a few bytes for each level."""
+def flat(length: int, times: int, use: Any) -> list[Any]:
+    """Tuples each of which holds the one before so many times, none nested in the form, and a use of the last one."""
+    first = [b"reference", 1, [b"tuple", 1]]
+    rest = [[b"reference", n, [b"tuple", *[[b"dereference", n - 1]] * times]] for n in range(2, length + 1)]
+    return [b"list", first, *rest, use([b"dereference", length])]
+
+
+def nested(levels: int) -> list[Any]:
+    """The same with the tuples nested in the form."""
     form: list[Any] = [b"reference", 1, [b"tuple", 1, 2]]
     for number in range(2, levels + 1):
         form = [b"reference", number, [b"tuple", form, [b"dereference", number - 1]]]
     return form
 
 
-def chain(length: int) -> list[Any]:
-    """Tuples in tuples, none nested in the form: each is referred to by the next."""
-    first = [b"reference", 1, [b"tuple", 1]]
-    rest = [[b"reference", n, [b"tuple", [b"dereference", n - 1]]] for n in range(2, length + 1)]
-    return [b"list", first, *rest, [b"dictionary", [[b"dereference", length], 1]]]
+def as_key(form: Any) -> list[Any]:
+    return [b"dictionary", [form, 1]]
+
+
+def as_member(form: Any) -> list[Any]:
+    return [b"set", form]
 
 
 HOSTILE = {
-    "a doubling tuple as a key": [b"dictionary", [doubling(60), 1]],
-    "a doubling tuple in a set": [b"set", doubling(60)],
-    "a doubling tuple in a frozenset in a set": [b"set", [b"frozenset", doubling(60)]],
-    "a doubling tuple in a tuple as a key": [b"dictionary", [[b"tuple", doubling(60)], 1]],
-    "a chain of a hundred thousand tuples as a key": chain(100_000),
+    "doubling tuples, then a key": flat(60, 2, as_key),
+    "doubling tuples, then a member": flat(60, 2, as_member),
+    "doubling tuples, then a member of a member": flat(60, 2, lambda form: [b"set", [b"frozenset", form]]),
+    "doubling tuples, then a key with one in it": flat(60, 2, lambda form: as_key([b"tuple", form])),
+    "nested doubling tuples as a key": as_key(nested(60)),
+    "nested doubling tuples as a key, not deep": as_key(nested(30)),
+    "a chain of a hundred thousand tuples, then a key": flat(100_000, 1, as_key),
     "a decimal with an exponent that fills memory": [b"decimal", 1, 99_999_999_999],
 }
 
