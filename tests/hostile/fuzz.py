@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     # Or Twisted would keep, and print, what is logged before anybody asked for a log.
-    globalLogBeginner.beginLoggingTo([lambda event: None], discardBuffer=True, redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
     scenes = run(options.count, options.seed, progress=True)
     print(f"\n{options.count} attacks on {scenes} connections: nothing escaped")
 

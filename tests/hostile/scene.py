@@ -9,8 +9,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from broker._limits import Limits
 from broker._net.factory import ClientFactory
@@ -43,6 +44,7 @@ def call(name: bytes, *args: Any, request: int = 1, target: Any = b"root", kw: A
     return message(b"message", request, target, name, wants, [b"tuple", *args], kw)
 
 
+@implementer(ILogObserver)
 class Log:
     """Hears everything that is logged.
 

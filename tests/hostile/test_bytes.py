@@ -287,7 +287,7 @@ def test_many_small_messages_in_tiny_pieces() -> None:
 
 def laughs(head: bytes, levels: int, kernel: Any = b"ha") -> list[Any]:
     """Return a form in which each level has the next one twice, by reference."""
-    form: Any = [head, kernel]
+    form: list[Any] = [head, kernel]
     for number in range(levels, 0, -1):
         form = [head, [b"reference", number, form], [b"dereference", number]]
     return form
