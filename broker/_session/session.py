@@ -38,7 +38,16 @@ from broker._wire import greeting
 from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused, ProtocolError
 
-__all__ = ["DIALECTS", "Export", "Exports", "GREETING_PREFIX", "GREETING_SIZE", "PROTOCOL_VERSION", "Session"]
+__all__ = [
+    "COMMAND_SIZE",
+    "DIALECTS",
+    "Export",
+    "Exports",
+    "GREETING_PREFIX",
+    "GREETING_SIZE",
+    "PROTOCOL_VERSION",
+    "Session",
+]
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
@@ -46,8 +55,8 @@ PROTOCOL_VERSION: Final = 6
 GREETING_SIZE: Final = 64 * 1024
 #: Most bytes of an unknown command that are sent back; a longer one might be more than the peer accepts.
 COMMAND_SIZE: Final = 80
-#: Longest length prefix in a greeting, in bytes. Text of another protocol is one endless prefix: a client that reaches a web
-#: or mail server is to learn so at once and not when it loses patience.
+#: Longest length prefix in a greeting, in bytes. Text of another protocol is one endless prefix: a client that reaches
+#: a web or mail server is to learn so at once and not when it loses patience.
 GREETING_PREFIX: Final = 10
 _GREETING: Final = Limits(message=GREETING_SIZE, prefix=GREETING_PREFIX)
 #: The dialects that we speak, best first.
