@@ -19,7 +19,7 @@ import broker
 from broker import errors
 from broker._limits import Limits
 from broker._messages import messages
-from broker._messages.pb import _FIELDS
+from broker._messages.pb_reader import _FIELDS
 from broker._session.states import TRANSITIONS, State
 from broker._wire.vocabulary import OUTGOING
 

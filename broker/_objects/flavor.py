@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from types import FunctionType
 from typing import Any
 
 from broker._values.jelly import Jellyable
+from broker._values.jellyable import Unjellyable
 from broker._values.registry import globalRegistry
 from broker.errors import BadValue, NoSuchMethod
 
@@ -33,11 +35,16 @@ def registers(name: bytes) -> Callable[[Any], Any]:
 def find_method(target: object, prefix: str, name: str) -> Callable[..., Any]:
     """Return the method that a call names.
 
-    Only attributes with the prefix can be reached, so no name from the wire leads to anything else.
+    Only attributes with the prefix can be reached, so no name from the wire leads to anything else. Of an object whose
+    attributes a peer has filled, only methods of its class can: the peer must not bring its own.
 
     :raises NoSuchMethod: there is none.
     """
-    method = getattr(target, prefix + name, None)
+    if isinstance(target, Unjellyable):
+        method = getattr(type(target), prefix + name, None)
+        method = method.__get__(target, type(target)) if isinstance(method, FunctionType) else None
+    else:
+        method = getattr(target, prefix + name, None)
     if not callable(method):
         raise NoSuchMethod(f"No such method: {prefix}{name[:200]}")
     return method  # type: ignore[no-any-return]

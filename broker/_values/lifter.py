@@ -217,9 +217,10 @@ class Lifter:
             self._nested += 1
         if fresh:
             self._watch(made, fresh)
-        post = getattr(made, "postUnjelly", None)
+        # Of the class: the attributes of the instance are what the peer sent.
+        post = getattr(type(made), "postUnjelly", None)
         if post is not None:
-            self.postCallbacks.append(post)
+            self.postCallbacks.append(post.__get__(made, type(made)))
         self._loose = made if type(made) is Slot else None
         return made
 
