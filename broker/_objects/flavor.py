@@ -47,7 +47,7 @@ def find_method(target: object, prefix: str, name: str) -> Callable[..., Any]:
         method = getattr(target, prefix + name, None)
     if not callable(method):
         raise NoSuchMethod(f"No such method: {prefix}{name[:200]}")
-    return method  # type: ignore[no-any-return]
+    return method
 
 
 def positional(value: Any) -> tuple[Any, ...]:
