@@ -192,9 +192,16 @@ class BrokerProtocol(Broker, Protocol):
         self.failed = reason
         if self.transport is not None:
             self.transport.loseConnection()
+            self._stop_clock()
             # A peer that does not read could keep a polite farewell waiting for ever.
             if self._flow is not None and self._flow.paused:
                 self.transport.abortConnection()
+            elif self.reactor is not None and not self.disconnected:
+                self._handshake = self.reactor.callLater(self.limits.handshake, self._give_up)
+
+    def _give_up(self) -> None:
+        self._handshake = None
+        self.transport.abortConnection()
 
     def disconnect(self) -> Deferred[None]:
         """Close the connection, after what was sent; return a Deferred that fires when it is gone."""

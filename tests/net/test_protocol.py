@@ -380,3 +380,18 @@ def test_a_full_transport_has_a_producer_until_it_is_empty() -> None:
     assert connected.wire.server.producer is not None, "the client does not read"
     assert [connected.result(result) for result in results] == [b"x" * 50_000] * 4
     assert connected.wire.server.producer is None
+
+
+def test_a_peer_that_does_not_take_the_farewell_is_cut_off() -> None:
+    clock = Clock()
+    connected = pair(Service(), clock=clock, limits=Limits(handshake=5))
+    root = connected.root
+    root.callRemote("echo", 1).addErrback(lambda _: None)
+    connected.deliver("server")
+    connected.server.dataReceived(b"\xff")
+    clock.advance(4.9)
+    assert not connected.server.disconnected, "the answer has not been read yet"
+    clock.advance(0.2)
+    assert connected.wire.server.aborted
+    connected.flush()
+    assert connected.server.disconnected and clock.getDelayedCalls() == []
