@@ -1,13 +1,34 @@
-"""What every test shares: how hypothesis draws its examples."""
+"""What every test shares: how hypothesis draws its examples, and a Twisted as it is outside of tests."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from hypothesis import settings
+from twisted.python.failure import Failure
+
+_MAKE_FAILURE = Failure.__init__
 
 # No deadline: a shared machine may take any time for one example. In CI the examples are the same in every run, so that
 # a red run can be repeated; elsewhere they are drawn anew.
 settings.register_profile("broker", deadline=None, print_blob=True)
 settings.register_profile("broker-ci", settings.get_profile("broker"), derandomize=True, database=None)
 settings.load_profile("broker-ci" if os.environ.get("CI") else "broker")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Let failures be made as they are outside of pytest.
+
+    For the test cases of trial, pytest lets every Failure of Twisted 24 carry what ``sys.exc_info()`` says; the stock
+    broker sends all attributes of a failure, so that no error of its would arrive.
+    """
+    patched: Any = Failure.__init__
+    Failure.__init__ = _MAKE_FAILURE  # type: ignore[method-assign]
+    try:
+        return (yield)
+    finally:
+        Failure.__init__ = patched  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ at any other time, from whatever thread, they wake the reactor once.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
@@ -57,8 +58,10 @@ class BrokerProtocol(Broker, Protocol):
         self.reactor = getattr(self.factory, "reactor", None) or getattr(self.transport, "reactor", None)
         nodelay = getattr(self.transport, "setTcpNoDelay", None)
         if nodelay is not None:
-            # Without it a large message waits for the acknowledgement of its last piece.
-            nodelay(True)
+            # Without it a large message waits for the acknowledgement of its last piece. A socket may refuse: a UNIX
+            # socket of Twisted before 24.11 has the method all the same, and macOS when the peer has gone already.
+            with suppress(OSError):
+                nodelay(True)
         self._flow = Flow(self.transport, self.limits.buffer, self._overflow, self.guarded)
         if self.reactor is not None:
             self._handshake = self.reactor.callLater(self.limits.handshake, self._too_slow)
