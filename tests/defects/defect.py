@@ -6,13 +6,14 @@ import functools
 import gc
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from twisted import version as twisted_version
 
 from tests.defects.wire import Implementation, Sides
 
-__all__ = ["defect", "kept"]
+__all__ = ["Older", "defect", "kept"]
 
 OURS = Implementation("broker.spread")
 STOCK = Implementation("twisted.spread")
@@ -26,20 +27,41 @@ NOBODY = Sides(STOCK, STOCK)
 PAIRS = {"ours": BOTH, "our-server": BY_SERVER, "our-client": BY_CLIENT}
 
 
+class Older(NamedTuple):
+    """How stock peers of an older Twisted fare.
+
+    :ivar before: major and minor number of the first Twisted where it is as `defect` says.
+    :ivar stock: pattern that the failure matched before; None: there was none.
+    :ivar raises: the class of that failure.
+    """
+
+    before: tuple[int, int]
+    stock: str | None
+    raises: type[BaseException] = AssertionError
+
+    def applies(self) -> bool:
+        """Say whether the Twisted that is there is older."""
+        return (twisted_version.major, twisted_version.minor) < self.before
+
+
 def defect(
-    *pairs: str, stock: str, raises: type[BaseException] = AssertionError
+    *pairs: str, stock: str, raises: type[BaseException] = AssertionError, older: Older | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Run a scenario once for each pairing, and once between two stock peers, where it must fail.
 
     :param pairs: keys of `PAIRS`.
     :param stock: pattern that the failure between stock peers must match: the defect, not an accident.
     :param raises: the class of that failure.
+    :param older: what to expect of an older Twisted instead.
     """
+    expected: str | None = stock
+    if older is not None and older.applies():
+        expected, raises = older.stock, older.raises
 
     def decorate(scenario: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(scenario)
         def test(sides: Sides, **kwargs: Any) -> None:
-            if sides is not NOBODY:
+            if sides is not NOBODY or expected is None:
                 scenario(sides, **kwargs)
                 return
             try:
@@ -47,7 +69,7 @@ def defect(
                     scenario(sides, **kwargs)
             finally:
                 gc.collect()  # what stock leaves behind is reported here, not in a later test
-            assert re.search(stock, str(caught.value)), f"failed for another reason: {caught.value!r}"
+            assert re.search(expected, str(caught.value)), f"failed for another reason: {caught.value!r}"
 
         cases = [pytest.param(PAIRS[pair], id=pair) for pair in pairs]
         cases.append(pytest.param(NOBODY, id="stock-fails", marks=pytest.mark.filterwarnings("ignore")))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred, fail
 
-from tests.defects.defect import defect, kept
+from tests.defects.defect import Older, defect, kept
 from tests.defects.wire import RawPeer, Sides, Wire, failure_of, value_of
 
 FAILURE = b"twisted.spread.pb.CopyableFailure"
@@ -63,7 +63,14 @@ def test_12530_trap_of_another_class(sides: Sides, method: str) -> None:
         raise AssertionError("it was trapped")
 
 
-@defect("ours", "our-client", stock="with_traceback|has no attribute", raises=AttributeError)
+# Before 24.10 a Failure made of what another one's raiseException raised was the other one again.
+@defect(
+    "ours",
+    "our-client",
+    stock="with_traceback|has no attribute",
+    raises=AttributeError,
+    older=Older(before=(24, 10), stock=None),
+)
 def test_4036_trap_in_a_callback_chain(sides: Sides) -> None:
     """An errback that traps another class turns the failure into an AttributeError."""
     called = Wire(sides, root_of(sides)).call("bad")
@@ -156,7 +163,11 @@ MISSING = {
 
 
 @pytest.mark.parametrize("name", sorted(MISSING))
-@defect("ours", stock="escaped dataReceived: KeyError: 'parents'")
+@defect(
+    "ours",
+    stock="escaped dataReceived: KeyError: 'parents'",
+    older=Older(before=(24, 7), stock="no attribute '(parents|type|value)'", raises=AttributeError),
+)
 def test_12452_failure_without(sides: Sides, name: str) -> None:
     """The state of a failure without parents, as older and relaying peers send it, drops the connection."""
     peer = RawPeer.of_client(sides.client)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.defects.defect import defect
+from tests.defects.defect import Older, defect
 from tests.defects.wire import RawPeer, Sides, Wire, encode, failure_of, logged, value_of
 
 NO_ARGS: list[Any] = [[b"tuple"], [b"dictionary"]]
@@ -165,7 +165,14 @@ def test_system_exit_in_a_method(sides: Sides, stop: type[BaseException]) -> Non
     assert wire.connected()
 
 
-@defect("ours", "our-client", stock="callable|NoneType", raises=Exception)
+# Before 24.7 a Deferred refused it with an assertion without a text.
+@defect(
+    "ours",
+    "our-client",
+    stock="callable|NoneType",
+    raises=Exception,
+    older=Older(before=(24, 7), stock="^$", raises=AssertionError),
+)
 def test_only_pberrback(sides: Sides) -> None:
     """A call given ``pberrback`` alone fails with "NoneType is not callable"."""
 

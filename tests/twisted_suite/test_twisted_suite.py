@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import twisted
 
 __all__: list[str] = []
