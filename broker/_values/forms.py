@@ -1,7 +1,7 @@
 """The recursion of the plain decoder: one form of a plain value after the other, and what is left where the data end.
 
-A head that needs policy, registry or perspective raises `NotPlain`, and so does every form that is not as it should
-be: the long way (banana, then unjelly) decides what it is worth. What is accepted here gives what the long way gives.
+A head that needs policy, registry or perspective raises `NotPlain`, and so does a form that is not as it should be: the
+long way (banana, then unjelly) decides what it is worth. What is accepted here gives what the long way gives.
 """
 
 from __future__ import annotations
@@ -179,10 +179,8 @@ class FormReader:
 
     def _reference(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
         """Read a container that is referred to later."""
-        if depth < 0:
-            raise NotPlain("containers nested deeply")
         ident, position = self._value(data, position, 0)
-        if type(ident) is not int:
+        if type(ident) is not int or depth < 0:
             raise NotPlain("a reference that is not as it should be")
         try:
             value, position = self._value(data, position, depth)
@@ -196,14 +194,15 @@ class FormReader:
 
     def _share(self, ident: int, value: Any) -> None:
         """Note a container that may be referred to from now on."""
-        if self._shared is None:
-            self._shared = {}
-        if ident in self._shared or type(value) not in _CONTAINERS:
+        shared = self._shared = self._shared or {}
+        if ident in shared or type(value) not in _CONTAINERS:
             raise NotPlain("a reference that is not as it should be")
-        if value and type(value) in _HASHABLE:
-            # Tuples in tuples, each of them twice, are short to send and endless to hash: the long way counts.
-            raise NotPlain("a shared value that could be hashed")
-        self._shared[ident] = value
+        shared[ident] = value
+
+    def _hashed(self, values: Any) -> None:
+        """Refuse keys and members that may be endless to hash, tuples in tuples, each twice: the long way counts."""
+        if self._shared is not None and any(value and type(value) in _HASHABLE for value in values):
+            raise NotPlain("a shared value may be hashed")
 
     def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
         """Read a byte string, which a head is, and the text inside a form."""
@@ -281,6 +280,8 @@ class FormReader:
         except (IndexError, Incomplete):
             self._leave(Frame(kind, items, count, depth), position)
             raise
+        if kind is not list and kind is not tuple:
+            self._hashed(items)
         return (items if kind is list else kind(items)), position
 
     def _entries(
@@ -312,6 +313,7 @@ class FormReader:
                         raise NotPlain("a dictionary entry that is no pair")
                     key = PENDING
                     key, position = self._value(data, position, depth)
+                    self._hashed((key,))
                 number = data[position]
                 if number == 0x84 and position + 9 <= size:
                     entries[key] = _double(data, position + 1)[0]
