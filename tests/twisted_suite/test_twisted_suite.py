@@ -31,7 +31,13 @@ PROGRAMS = ["twisted.web.test.test_distrib", "twisted.words.test.test_service"]
 SECONDS = 40.0
 
 #: Tests of Twisted that broker.spread does not pass, with the reason. Ten at most; one that passes must leave.
-EXPECTED_FAILURES: dict[str, str] = {}
+EXPECTED_FAILURES: dict[str, str] = {
+    f"twisted.spread.test.test_pbfailure.{case}.test_noSuchMethodFailure": (
+        "it wants the AttributeError in the log: a method that is not there is the peer's doing, and one line without "
+        "a traceback; the caller gets the same failure"
+    )
+    for case in ("PBFailureTests", "PBFailureUnsafeTests")
+}
 
 Outcomes = dict[str, tuple[str, str]]
 
