@@ -1,0 +1,74 @@
+"""Dictionaries and sets from the native dialect: whatever is hashed, and what a peer could make that cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from broker._values.graph import Keys
+from broker._values.shapes import KnownShapes
+from broker.errors import BadValue, LimitExceeded
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
+
+__all__ = ["fill_dict", "fill_set"]
+
+#: In fewer keys than this it does not matter how many hash alike.
+_MANY: Final = 64
+#: How many keys, on the average, may have the same hash. Honest ones have a hash each.
+_ALIKE: Final = 8
+#: Types whose hashes a peer cannot choose, or of which only few values hash alike.
+_SAFE: Final[frozenset[type]] = frozenset((str, bytes, bool, float, type(None)))
+
+
+def fill_dict(target: dict[Any, Any], items: list[Any], keys: Keys, shapes: KnownShapes) -> None:
+    """Enter keys and values, which come by turns.
+
+    :raises BadValue: a key cannot be hashed.
+    :raises LimitExceeded: the keys would be too costly to hash.
+    """
+    count: i64 = len(items)
+    if count > _MANY * 2:
+        _check(items[::2])
+    position: i64 = 0
+    while position < count:
+        key = items[position]
+        if type(key) is str:
+            target[shapes.name(key)] = items[position + 1]
+        else:
+            keys.put(target, key, items[position + 1])
+        position += 2
+
+
+def fill_set(target: set[Any], items: list[Any], keys: Keys) -> None:
+    """Add members.
+
+    :raises BadValue: one cannot be hashed.
+    :raises LimitExceeded: they would be too costly to hash.
+    """
+    if keys.shared:
+        for item in items:
+            keys.check(item)
+    if len(items) > _MANY:
+        _check(items)
+    try:
+        target.update(items)
+    except TypeError:
+        raise BadValue("a member of a set that cannot be hashed") from None
+
+
+def _check(items: list[Any]) -> None:
+    """Refuse many keys with the same hash: each would be compared with all of them.
+
+    Python salts the hashes of texts only; a peer can make any number of tuples, large integers, decimals or UUIDs
+    that hash alike.
+    """
+    kinds = set(map(type, items)) - _SAFE
+    if not kinds or kinds == {int} and -0x8000000000000000 <= min(items) and max(items) <= 0x7FFFFFFFFFFFFFFF:
+        return
+    try:
+        hashes = set(map(hash, items))
+    except TypeError:
+        raise BadValue("a key that cannot be hashed") from None
+    if len(hashes) * _ALIKE < len(items):
+        raise LimitExceeded(f"{len(items)} keys with {len(hashes)} hashes")
