@@ -81,6 +81,7 @@ __all__ = [
     "getAllPages",
     "globalRegistry",
     "globalSecurity",
+    "passByValue",
     "registerException",
     "serve",
     "setUnjellyableFactoryForClass",
@@ -93,4 +94,5 @@ __version__ = "0.1.0"
 setUnjellyableForClass = globalRegistry.setUnjellyableForClass
 setUnjellyableFactoryForClass = globalRegistry.setUnjellyableFactoryForClass
 setUnjellyableForClassTree = globalRegistry.setUnjellyableForClassTree
+passByValue = globalRegistry.passByValue
 registerException = globalRegistry.registerException

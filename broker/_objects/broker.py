@@ -185,7 +185,8 @@ class Broker(Tables):
 
     def jelly(self, value: Any) -> Any:
         """Lower a value that is not plain; for the dialect."""
-        return Jellier(self.security, None, self, strict=True, depth=self.limits.depth).jelly(value)
+        security, registry, depth = self.security, self.registry, self.limits.depth
+        return Jellier(security, None, self, registry=registry, strict=True, depth=depth).jelly(value)
 
     def unjelly(self, expression: Any) -> Any:
         """Lift a value that is not plain; for the dialect."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from broker._values.byvalue import ByValue
 from broker.errors import BadValue, LimitExceeded
 
 __all__ = ["Entry", "Holder", "Keys", "Member", "Slot", "settle"]
@@ -17,6 +18,8 @@ __all__ = ["Entry", "Holder", "Keys", "Member", "Slot", "settle"]
 #: How much hashing one value may cost, in parts looked at. Plain messages never come near: without shared parts it
 #: is at most the number of their elements, of which `Limits` allows four million.
 _HASHED: Final = 4 * 1024 * 1024
+#: What has no parts to be looked at.
+_ATOMS: Final = frozenset((str, bytes, int, float, bool, type(None)))
 
 
 class Slot:
@@ -103,9 +106,10 @@ class Keys:
     bounded by the nesting of the form either, and Python's hash of tuples recurses without looking at its stack.
     """
 
-    __slots__ = ("_depth", "_left", "shared")
+    __slots__ = ("_classes", "_depth", "_left", "shared")
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, classes: dict[type, ByValue] | None = None) -> None:
+        self._classes = classes or {}
         self._depth = depth
         self._left = _HASHED
         #: Whether the value has shared parts; if not, its own size and nesting bound everything.
@@ -116,17 +120,22 @@ class Keys:
 
         :raises LimitExceeded: it would be too costly.
         """
-        if not self.shared or type(key) not in (tuple, frozenset):
+        if not self.shared:
             return
         waiting = [(key, 0)]
         while waiting:
             part, depth = waiting.pop()
+            if type(part) is not tuple and type(part) is not frozenset:
+                known = self._classes.get(type(part))
+                if known is None:
+                    continue
+                part = known.parts(part)
             self._left -= len(part) + 1
             if self._left < 0:
                 raise LimitExceeded("dictionary keys, or members of sets, that are too large")
             if depth > self._depth:
                 raise LimitExceeded(f"nested deeper than {self._depth}")
-            waiting += [(item, depth + 1) for item in part if type(item) is tuple or type(item) is frozenset]
+            waiting += [(item, depth + 1) for item in part if type(item) not in _ATOMS]
 
     def put(self, target: dict[Any, Any], key: Any, value: Any) -> None:
         """Enter something into a dictionary.
@@ -237,7 +246,8 @@ class Holder:
             for name in self._index.pop(id(old), ()) if old is not value else ():
                 # Asked again: it may have changed since the index was made.
                 if getattr(self._instance, name, None) is old:
-                    setattr(self._instance, name, value)
+                    # Some are frozen, for everybody else.
+                    object.__setattr__(self._instance, name, value)
 
     def _names(self) -> list[str]:
         names = list(getattr(self._instance, "__dict__", ()))

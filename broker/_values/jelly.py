@@ -17,6 +17,7 @@ from broker._limits import Limits
 from broker._values.jellyable import Jellyable, getInstanceState, state_of
 from broker._values.path import CAUGHT, Trail, key_step, type_name
 from broker._values.policy import DummySecurityOptions, dotted_name
+from broker._values.registry import Registry, globalRegistry
 from broker._values.scalars import lower_decimal, lower_moment
 from broker.errors import InsecureJelly, LimitExceeded
 
@@ -32,6 +33,7 @@ class Jellier:
     :param taster: the policy: what may cross.
     :param persistentStore: ``(instance, jellier)`` returns an id to send in the place of an instance, or None.
     :param invoker: the connection, for objects that lower themselves.
+    :param registry: which classes cross by value.
     :param strict: refuse what may not cross; otherwise, as in PB, a note ``(unpersistable reason)`` stands in its
         place, and the receiver finds out.
     :param strictState: when strict, be so in the state of objects that lower themselves too. Programs written for PB
@@ -41,7 +43,7 @@ class Jellier:
 
     __slots__ = (
         *("taster", "persistentStore", "invoker", "strict", "strictState", "preserved", "cooked"),
-        *("_depth", "_handlers", "_kept", "_level", "_nested", "_plain", "_references", "_trail"),
+        *("_classes", "_depth", "_handlers", "_kept", "_level", "_nested", "_plain", "_references", "_trail"),
     )
 
     def __init__(
@@ -50,6 +52,7 @@ class Jellier:
         persistentStore: Callable[[Any, Any], Any] | None = None,
         invoker: Any = None,
         *,
+        registry: Registry = globalRegistry,
         strict: bool = False,
         strictState: bool = True,
         depth: int = _DEPTH,
@@ -65,6 +68,7 @@ class Jellier:
         self.cooked: dict[int, list[Any]] = {}
         # An identity means something only while the object lives, and some are made by hooks for this one purpose.
         self._kept: list[Any] = []
+        self._classes = registry.classes()
         self._references = 0
         self._depth = depth
         self._level = depth
@@ -257,8 +261,9 @@ class Jellier:
         return self._finished(ident, form)
 
     def _other(self, obj: Any, depth: int) -> Any:
-        """Lower what has no handler: an object that lowers itself, or one that only the policy can let pass."""
-        if not isinstance(obj, Jellyable):
+        """Lower what has no handler: of a registered class, or lowering itself, or up to the policy to let pass."""
+        known = self._classes.get(type(obj))
+        if known is None and not isinstance(obj, Jellyable):
             return self._foreign(obj, depth)
         ident = id(obj)
         if ident in self.preserved:
@@ -268,7 +273,7 @@ class Jellier:
         outer, self._level = self._level, depth
         self._nested -= 1
         try:
-            form = obj.jellyFor(self)
+            form = obj.jellyFor(self) if known is None else known.lower(obj, self)
             return list(form) if type(form) is tuple else form
         except CAUGHT as error:
             raise self._trail.at(error, "") from None
@@ -338,8 +343,7 @@ class Jellier:
             return [b"module", obj.__name__]
         outer, self._level = self._level, depth - 1
         try:
-            owner = obj.__self__
-            return [b"method", obj.__func__.__name__, self.jelly(owner), self.jelly(owner.__class__)]
+            return [b"method", obj.__func__.__name__, *map(self.jelly, (obj.__self__, obj.__self__.__class__))]
         finally:
             self._level = outer
 
@@ -374,10 +378,7 @@ def _allowed_handlers(taster: Any) -> dict[type, _Handler]:
 
 
 def jelly(
-    object: Any,
-    taster: Any = None,
-    persistentStore: Callable[[Any, Any], Any] | None = None,
-    invoker: Any = None,
+    object: Any, taster: Any = None, persistentStore: Callable[[Any, Any], Any] | None = None, invoker: Any = None
 ) -> Any:
     """Lower a value to an s-expression.
 

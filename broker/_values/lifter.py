@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from broker._limits import Limits
+from broker._values.byvalue import ByValue
 from broker._values.graph import Holder, Keys, Slot, settle
 from broker._values.jellyable import Unpersistable, give_state
 from broker._values.path import CAUGHT, Trail, brief
@@ -58,8 +59,8 @@ class Lifter:
 
     __slots__ = (
         *("taster", "persistentLoad", "invoker", "registry", "references", "postCallbacks"),
-        *("_classes", "_depth", "_forms", "_keys", "_level", "_local", "_loose", "_nested", "_seen", "_slots"),
-        "_trail",
+        *("_classes", "_depth", "_forms", "_keys", "_level", "_local", "_loose", "_low", "_nested", "_open"),
+        *("_outer", "_seen", "_slots", "_trail"),
     )
 
     def __init__(
@@ -83,13 +84,19 @@ class Lifter:
         self._nested = depth
         self._local = local
         self._classes: dict[str, type] | None = None
-        self._keys = Keys(depth)
+        self._keys = Keys(depth, registry.classes())
         self._slots: list[Slot] = []
         #: Set by a handler whose result is not final: what the result has to wait for. Whoever asked takes it.
         self._loose: Slot | None = None
         #: What the innermost hook has been given that is not final.
         self._seen: list[Slot] = []
         self._trail = Trail()
+        #: The references being lifted, by number, each with how many enclose it.
+        self._open: dict[int, int] = {}
+        #: The outermost of them that something inside refers to, as how many enclose it; -1 if it has yet to come.
+        self._low = 0
+        #: By number of a reference that was lifted, the outermost one that it refers to and that was open then.
+        self._outer: dict[int, int | None] = {}
         #: The handlers of the basic forms; what `Unjellier` adds to this class.
         self._forms: dict[bytes, Handler] = {}
 
@@ -186,6 +193,8 @@ class Lifter:
             raise InsecureJelly(_refusal(head))
         made = self.registry.unjellyable_for(head)
         if made is not None:
+            if isinstance(made, ByValue):
+                return self._by_value(made, form, depth, target)
             blank = _createBlank(made)
             hook = made if blank is None else getattr(blank, "unjellyFor", made)
             if target is not None and hook is not made:
@@ -195,6 +204,53 @@ class Lifter:
         if factory is not None:
             return self._hooked(self._manufactured, factory, form, depth, form)
         return self._unregistered(form, depth, target)
+
+    def _by_value(self, known: ByValue, form: list[Any], depth: int, target: Any) -> Any:
+        """Lift an instance of a registered class."""
+        if len(form) != 2:
+            raise BadValue(f"a {known.title} without a state, or with two")
+        blank = known.blank()
+        if blank is None:
+            return self._hooked(self._constructed, known, form[1], depth, form)
+        if target is not None:
+            target.value = blank
+        return self._hooked(self._filled, (known, blank), form[1], depth, form)
+
+    def _filled(self, what: tuple[ByValue, Any], form: Any) -> Any:
+        known, blank = what
+        return known.fill(blank, self.unjelly(form))
+
+    def _constructed(self, known: ByValue, form: Any) -> Any:
+        """Make an instance of parts that are complete: what its class has checked must not change afterwards."""
+        enclosing, low = len(self._open), self._low
+        self._low = enclosing
+        state = self.unjelly(form)
+        if self._low < enclosing:
+            raise BadValue(known.in_a_cycle())
+        self._low = low
+        return known.make(state)
+
+    def _close(self, number: int, low: int) -> None:
+        """Note that a reference was lifted.
+
+        :param low: what ``_low`` was before.
+        """
+        enclosing = self._open.pop(number)
+        if self._low < enclosing:
+            self._outer[number] = None if self._low < 0 else list(self._open)[self._low]
+        self._low = min(self._low, low)
+
+    def _met(self, number: int | None) -> None:
+        """Note a dereference, if what it refers to is not complete."""
+        while number is not None and number not in self._open:
+            if number not in self._outer:
+                known = self.references.get(number, UNCLAIMED)
+                if known is not UNCLAIMED and (type(known) is not Slot or known.begun):
+                    return
+                number = None
+            else:
+                number = self._outer[number]
+        self._low = min(self._low, -1 if number is None else self._open[number])
 
     def _hooked(self, hook: Callable[[Any, Any], Any], first: Any, second: Any, depth: int, form: list[Any]) -> Any:
         """Return what a hook, called with two arguments, makes of a form."""

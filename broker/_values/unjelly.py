@@ -230,6 +230,17 @@ class Unjellier(Lifter):
         if number in self.references and (type(known) is not Slot or known.begun):
             raise BadValue(f"two references with the number {brief(number)}")
         self._keys.shared = True
+        low = self._low
+        self._low = self._open[number] = len(self._open)
+        value = self._numbered(number, known, inner, depth)
+        self._close(number, low)
+        return value
+
+    def _numbered(self, number: int, known: Any, inner: Any, depth: int) -> Any:
+        """Lift what a reference wraps.
+
+        :param known: the slot for its number, if it was referred to already.
+        """
         head = inner[0] if type(inner) is list and inner else None
         handler = self._forms.get(head) if type(head) is bytes else None
         if handler is not None and head in _MAKERS:
@@ -246,6 +257,7 @@ class Unjellier(Lifter):
         if len(form) != 2 or type(form[1]) is not int:
             raise BadValue("a dereference that is not a number")
         self._keys.shared = True
+        self._met(form[1])
         found = self.references.get(form[1], UNCLAIMED)
         if found is UNCLAIMED:
             found = self._slot(form[1])
