@@ -36,6 +36,10 @@ class Limits:
     :param handshake: seconds for the negotiation to finish. 30.
     :param buffer: most bytes that may wait to be written on one connection before it is closed. 256 MiB: a peer
         that sends calls but never reads the answers is stopped here.
+    :param streams: most large messages of one peer that may be under way, in pieces, at a time. 16: so many users of
+        one connection do not wait for each other, and what half of them can cost is bounded by `buffer`.
+    :param controls: most pings and other messages that ask for nothing, per second. 200: a hundred times what keeping a
+        connection alive takes.
     :param faults: most wrong messages forgiven on one connection before it is closed. 100: a peer with a bug shows
         it in a few log lines, one that means harm cannot fill the log.
     """
@@ -50,6 +54,8 @@ class Limits:
     unanswered: int = 1_000
     handshake: float = 30.0
     buffer: int = 256 * 1024 * 1024
+    streams: int = 16
+    controls: int = 200
     faults: int = 100
 
     def __post_init__(self) -> None:

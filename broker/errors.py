@@ -15,12 +15,15 @@ __all__ = [
     "ConnectionRefused",
     "Consequence",
     "DeadReferenceError",
+    "DeadlineExceeded",
     "Error",
     "Fault",
+    "GoingAway",
     "InsecureJelly",
     "LimitExceeded",
     "NoSuchMethod",
     "PBConnectionLost",
+    "PeerSilent",
     "ProtocolError",
     "Ran",
     "Reach",
@@ -108,6 +111,25 @@ class PBConnectionLost(Consequence, Exception):
         reason = self.args[0]
         message = getattr(reason, "getErrorMessage", None)
         return str(message()) if message is not None else str(reason)
+
+
+class DeadlineExceeded(Error, Consequence, TimeoutError):
+    """The time that a call was given is over. The peer was told to stop; whether the method ran cannot be known."""
+
+    fault: ClassVar[Fault] = "network"
+    ran: ClassVar[Ran] = "unknown"
+
+
+class GoingAway(Error, Consequence):
+    """The other end is shutting down: it finishes the calls it has and takes no new ones. The call did not run."""
+
+    fault: ClassVar[Fault] = "remote"
+
+
+class PeerSilent(ProtocolError):
+    """Nothing came from the peer for longer than its connection may be silent, not even answers to pings."""
+
+    fault: ClassVar[Fault] = "network"
 
 
 class ConnectionRefused(ProtocolError):

@@ -13,8 +13,11 @@ __all__ = ["Dialect", "Swizzler"]
 class Swizzler(Protocol):
     """What a dialect asks of the connection to lower or lift what is not plain: the two halves of a jelly."""
 
-    def jelly(self, value: Any) -> Any:
-        """Lower a value to an s-expression, or raise `InsecureJelly`."""
+    def jelly(self, value: Any, atoms: bool = False) -> Any:
+        """Lower a value to an s-expression, or raise `InsecureJelly`.
+
+        :param atoms: leave what has no parts as it is.
+        """
 
     def unjelly(self, expression: Any) -> Any:
         """Lift an s-expression to a value, or raise `InsecureJelly`."""
@@ -22,6 +25,10 @@ class Swizzler(Protocol):
     @property
     def plain(self) -> bool:
         """True when the policy allows every plain type, so that the fused codec may be used."""
+
+    @property
+    def taster(self) -> Any:
+        """The policy."""
 
 
 class Dialect(Protocol):
@@ -42,6 +49,31 @@ class Dialect(Protocol):
         """Return the bytes of one message; its payloads must be encoded ones.
 
         :raises LimitExceeded: the message has a part that the peer would not accept.
+        """
+
+    def encode_call(
+        self,
+        request: int,
+        target: int | bytes,
+        method: bytes,
+        args: Any,
+        kwargs: Any,
+        wants_answer: bool,
+        cached: bool,
+        deadline: int,
+        swizzler: Swizzler,
+    ) -> bytes:
+        """Return the bytes of a `Call` whose arguments are still to be lowered.
+
+        :raises InsecureJelly: something in them is not on the whitelist.
+        :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
+        """
+
+    def encode_releases(self, owed: list[tuple[int, int]], cached: bool) -> bytes:
+        """Return the bytes of releases.
+
+        :param owed: numbers and counts.
+        :param cached: they are of copies.
         """
 
     def lower(self, value: Any, swizzler: Swizzler) -> Payload:

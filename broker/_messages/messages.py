@@ -11,12 +11,17 @@ from typing import Any, Union
 from broker._values.payload import Payload
 
 __all__ = [
+    "Abort",
     "Answer",
-    "Call",
     "CacheReleased",
+    "Call",
+    "Cancel",
     "Failed",
+    "GoAway",
     "Message",
     "NotUnderstood",
+    "Ping",
+    "Pong",
     "Release",
     "ReleaseCache",
     "Unknown",
@@ -31,9 +36,13 @@ class Call:
     bearing the same `request`, unless `wants_answer` is false. `target` is a number that the receiver gave out in a
     reference, or the name of a preset object; for a `cached` call it is the number of a cached object, and only the
     owner of that object may send it. Request numbers count up from 1 in each direction and are never reused.
+
+    `deadline` is how many milliseconds the call may still take, or -1 for no bound; the receiver does not begin a call
+    that has none left, and takes it as the deadline of the calls that its method makes. A dialect without deadlines
+    leaves it out.
     """
 
-    __slots__ = ("args", "cached", "kwargs", "method", "request", "target", "wants_answer")
+    __slots__ = ("args", "cached", "deadline", "kwargs", "method", "request", "target", "wants_answer")
 
     def __init__(
         self,
@@ -44,6 +53,7 @@ class Call:
         args: Payload,
         kwargs: Payload,
         cached: bool,
+        deadline: int = -1,
     ) -> None:
         self.request = request
         self.target = target
@@ -52,6 +62,7 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.cached = cached
+        self.deadline = deadline
 
 
 class Answer:
@@ -103,6 +114,63 @@ class CacheReleased:
         self.target = target
 
 
+class Cancel:
+    """The sender no longer wants the result of its call `request`.
+
+    The receiver cancels what the method waits for, unless the method does not allow that, and answers all the same:
+    the call takes its place among those in flight until it has really ended. A request that is not open is ignored;
+    the answer was under way.
+    """
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: int) -> None:
+        self.request = request
+
+
+class Ping:
+    """The sender wants to know whether the receiver is there; at most eight bytes of `data` come back in a `Pong`.
+
+    May be sent at any time, and not more often than `Limits.controls` a second.
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class Pong:
+    """The answer to a `Ping`, with its `data`. One that nobody waits for is ignored."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class GoAway:
+    """The sender is about to close the connection, for a `reason` in words, and begins no more of the receiver's calls.
+
+    Calls in flight are finished and answered. A call that crosses this message on its way fails with `GoingAway`; it
+    was not begun. The sender closes the connection when the last of its answers is out.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Abort:
+    """The sender closes the connection because of an error, which `reason` tells the receiver. The last message."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
 class Version:
     """The protocol version of the sender; the first message each side sends. A different one closes the connection."""
 
@@ -137,4 +205,19 @@ class Unknown:
         self.request = request
 
 
-Message = Union[Call, Answer, Failed, Release, ReleaseCache, CacheReleased, Version, NotUnderstood, Unknown]
+Message = Union[
+    Call,
+    Answer,
+    Failed,
+    Release,
+    ReleaseCache,
+    CacheReleased,
+    Cancel,
+    Ping,
+    Pong,
+    GoAway,
+    Abort,
+    Version,
+    NotUnderstood,
+    Unknown,
+]

@@ -79,7 +79,33 @@ class PBDialect(PBReader):
             return heads[b"version"] + int_token(message.number)
         if isinstance(message, NotUnderstood):
             return heads[b"didNotUnderstand"] + self._string(message.command)
-        raise ValueError("an Unknown message is only received")
+        raise ValueError(f"{type(message).__name__} is no message of this dialect, or is only received")
+
+    def encode_call(
+        self,
+        request: int,
+        target: int | bytes,
+        method: bytes,
+        args: Any,
+        kwargs: Any,
+        wants_answer: bool,
+        cached: bool,
+        deadline: int,
+        swizzler: Swizzler,
+    ) -> bytes:
+        """Return the bytes of a call whose arguments are still to be lowered. There is no form for a deadline.
+
+        :raises InsecureJelly: something in them is not on the whitelist.
+        :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
+        """
+        lowered = self.lower(args, swizzler)
+        named = self.lower(kwargs, swizzler)
+        return self._encode_call(Call(request, target, method, wants_answer, lowered, named, cached))
+
+    def encode_releases(self, owed: list[tuple[int, int]], cached: bool) -> bytes:
+        """Return the bytes of releases: one message for each count."""
+        heads = self._tables.heads[b"decache" if cached else b"decref"]
+        return b"".join([(heads + int_token(number)) * count for number, count in owed])
 
     def _encode_call(self, call: Call) -> bytes:
         target = call.target

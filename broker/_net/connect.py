@@ -51,6 +51,10 @@ def connect(
     registry: Registry = globalRegistry,
     limits: Limits | None = None,
     unsafeTracebacks: bool = False,
+    prefer: str | None = None,
+    require: str | None = None,
+    callTimeout: float | None = None,
+    keepalive: float | None = 60.0,
     reactor: Any = None,
 ) -> Deferred[RemoteReference]:
     """Connect to a server and get its root object, or log in and get an avatar.
@@ -64,6 +68,10 @@ def connect(
     :param registry: which classes stand for which names.
     :param limits: ceilings for what the server can make grow.
     :param unsafeTracebacks: whether tracebacks of our methods may be sent to the server.
+    :param prefer: the dialect to speak where the other end can: ``"broker/1"`` (the default) or ``"pb"``.
+    :param require: the only dialect to speak; without it there is no connection.
+    :param callTimeout: seconds that a call may take which says nothing else; None for no bound.
+    :param keepalive: seconds of silence after which the other end is asked whether it is there; None for never.
     :param reactor: the reactor to use; by default the one that runs.
     :returns: a Deferred, also awaitable, of a reference. It fails with what the endpoint fails with, with
         `PBConnectionLost` when the other end is no such server, with what the login fails with, and with
@@ -72,7 +80,17 @@ def connect(
     """
     reactor = running_reactor(reactor)
     where = parse_client(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    factory = ClientFactory(unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
+    factory = ClientFactory(
+        unsafeTracebacks,
+        security,
+        registry=registry,
+        limits=limits,
+        reactor=reactor,
+        prefer=prefer,
+        require=require,
+        callTimeout=callTimeout,
+        keepalive=keepalive,
+    )
 
     async def connecting() -> RemoteReference:
         connection = await where.connect(factory)
@@ -100,6 +118,10 @@ def serve(
     registry: Registry = globalRegistry,
     limits: Limits | None = None,
     unsafeTracebacks: bool = False,
+    prefer: str | None = None,
+    require: str | None = None,
+    callTimeout: float | None = None,
+    keepalive: float | None = 60.0,
     reactor: Any = None,
 ) -> Deferred[Listener]:
     """Serve a root object.
@@ -113,6 +135,10 @@ def serve(
     :param registry: which classes stand for which names.
     :param limits: ceilings for what a client can make grow.
     :param unsafeTracebacks: whether tracebacks of our methods may be sent to clients.
+    :param prefer: the dialect to speak where the other end can: ``"broker/1"`` (the default) or ``"pb"``.
+    :param require: the only dialect to speak; without it there is no connection.
+    :param callTimeout: seconds that a call may take which says nothing else; None for no bound.
+    :param keepalive: seconds of silence after which the other end is asked whether it is there; None for never.
     :param reactor: the reactor to use; by default the one that runs.
     :returns: a Deferred, also awaitable, of a `Listener`; its ``getHost()`` is the address and ``stopListening()``
         ends it. It fails with what the endpoint fails with.
@@ -121,5 +147,16 @@ def serve(
     """
     reactor = running_reactor(reactor)
     where = parse(reactor, guarded(endpoint)[0]) if isinstance(endpoint, str) else endpoint
-    factory = ServerFactory(root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor)
+    factory = ServerFactory(
+        root,
+        unsafeTracebacks,
+        security,
+        registry=registry,
+        limits=limits,
+        reactor=reactor,
+        prefer=prefer,
+        require=require,
+        callTimeout=callTimeout,
+        keepalive=keepalive,
+    )
     return where.listen(factory).addCallback(Listener, factory)

@@ -18,14 +18,17 @@ from broker._limits import Limits
 from broker._net.protocol import BrokerProtocol
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
+from broker._session.session import DIALECTS
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.errors import PBConnectionLost
 from broker.interfaces import IPBRoot
 
-__all__ = ["ClientFactory", "RETRY_TIME", "running_reactor", "ServerFactory"]
+__all__ = ["ClientFactory", "RETRY_TIME", "ServerFactory", "dialects_for", "running_reactor"]
 
 _log = Logger()
 
+#: What may be preferred or required, and the names on the wire that it covers.
+_CHOICES: Final[dict[str, tuple[bytes, ...]]] = {"broker/1": (b"broker/1",), "pb": (b"pb", b"none")}
 #: Seconds that an endpoint may take from one address to the next before a failed attempt counts as the last one.
 RETRY_TIME: Final = 1.0
 
@@ -39,6 +42,22 @@ def running_reactor(reactor: Any) -> Any:
     return running
 
 
+def dialects_for(prefer: str | None, require: str | None) -> tuple[bytes, ...] | None:
+    """Return the dialects to speak, best first, or None where nothing is asked for.
+
+    :raises ValueError: there is no such dialect.
+    """
+    for name in (prefer, require):
+        if name is not None and name not in _CHOICES:
+            raise ValueError(f"there is no dialect {name!r}; there are {' and '.join(_CHOICES)}")
+    if require is not None:
+        return _CHOICES[require]
+    if prefer is None:
+        return None
+    first = _CHOICES[prefer]
+    return first + tuple(name for name in DIALECTS if name not in first)
+
+
 class _Connections:
     """What both factories share: the options that each of their connections gets.
 
@@ -47,6 +66,13 @@ class _Connections:
     :param registry: which classes stand for which names.
     :param limits: ceilings for what a peer can make grow.
     :param reactor: the reactor of the connections; by default that of their transports.
+    :param prefer: the dialect to speak where the peer can: ``"broker/1"`` (the default) or ``"pb"``.
+    :param require: the only dialect to speak; a peer that cannot is turned away.
+    :param callTimeout: seconds that a call over one of the connections may take which says nothing else; None for no
+        bound.
+    :param keepalive: seconds of silence after which a peer is asked whether it is there; after as many again without
+        an answer its connection is closed. None for never. 60: well within what routers and firewalls forget after.
+    :raises ValueError: there is no such dialect.
     """
 
     protocol: Any = BrokerProtocol
@@ -61,18 +87,31 @@ class _Connections:
         registry: Registry = globalRegistry,
         limits: Limits | None = None,
         reactor: Any = None,
+        prefer: str | None = None,
+        require: str | None = None,
+        callTimeout: float | None = None,
+        keepalive: float | None = 60.0,
     ) -> None:
         self.unsafeTracebacks = unsafeTracebacks
         self.security = security
         self.registry = registry
         self.limits = limits or Limits()
         self.reactor = reactor
+        self.dialects = dialects_for(prefer, require)
+        self.prefer = prefer
+        self.callTimeout = callTimeout
+        self.keepalive = keepalive
 
     def _build(self, isClient: bool) -> Any:
         connection = self.protocol(
             isClient=isClient, security=self.security, registry=self.registry, limits=self.limits
         )
         connection.factory = self
+        if self.dialects is not None:
+            connection.session.dialects = self.dialects
+            connection.session.prefer = self.prefer.encode() if self.prefer is not None else None
+        if self.callTimeout is not None:
+            connection.callTimeout = self.callTimeout
         return connection
 
 
@@ -165,12 +204,11 @@ class ClientFactory(_Connections, _ClientFactory):
     def disconnect(self) -> None:
         """Close the connection, if there is one."""
         if self._broker is not None:
-            self._broker.transport.loseConnection()
+            self._broker.disconnect()
 
     def abort(self, connection: Any) -> None:
         """Give up a connection, greeted or not, that `buildProtocol` made."""
-        if not connection.disconnected and connection.transport is not None:
-            connection.transport.loseConnection()
+        connection.disconnect()
 
 
 @implementer(IPBRoot)

@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from types import CoroutineType
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._limits import Limits
 from broker._messages.messages import Call, Unknown
 from broker._objects.cacheable import RemoteCacheObserver
+from broker._objects.calling import Calling
+from broker._objects.serving import cancel, serve
 from broker._objects.serving import fail as send_failure
-from broker._objects.serving import serve
-from broker._objects.tables import Tables
-from broker._session.events import Answered, Event, Fault, Opened, Released
+from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Released
 from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Exports, Session
 from broker._session.states import State
 from broker._values.jelly import Jellier
@@ -30,14 +30,21 @@ from broker._values.path import brief
 from broker._values.payload import Payload
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker._values.unjelly import Unjellier
-from broker.errors import BadValue, DeadReferenceError, InsecureJelly, LimitExceeded, PBConnectionLost, RemoteError
+from broker.errors import (
+    BadValue,
+    DeadReferenceError,
+    InsecureJelly,
+    LimitExceeded,
+    PBConnectionLost,
+    RemoteError,
+)
 
 __all__ = ["Broker"]
 
 _log = Logger()
 
 
-class Broker(Tables):
+class Broker(Calling):
     """One connection as objects see it.
 
     :param isClient: whether this side connected (the other one listened).
@@ -183,15 +190,26 @@ class Broker(Tables):
             raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")
         return dialect
 
-    def jelly(self, value: Any) -> Any:
+    @property
+    def taster(self) -> Any:
+        """The policy; for the dialect."""
+        return self.security
+
+    def jelly(self, value: Any, atoms: bool = False) -> Any:
         """Lower a value that is not plain; for the dialect."""
         security, registry, depth = self.security, self.registry, self.limits.depth
-        return Jellier(security, None, self, registry=registry, strict=True, depth=depth).jelly(value)
+        return Jellier(security, None, self, registry=registry, strict=True, depth=depth, atoms=atoms).jelly(value)
 
     def unjelly(self, expression: Any) -> Any:
         """Lift a value that is not plain; for the dialect."""
         unjellier = Unjellier(self.security, None, self, registry=self.registry, depth=self.limits.depth)
         return unjellier.unjellyFull(expression)
+
+    @property
+    def dialect(self) -> str | None:
+        """The name of the dialect that is spoken, ``"broker/1"``, ``"pb"`` or ``"none"``; None before the greeting."""
+        spoken = self.session.dialect
+        return None if spoken is None else spoken.name.decode()
 
     def discard(self, payload: Any) -> None:
         """Forget the result of `serialize`: it is not sent after all, so the references in it are not either."""
@@ -212,43 +230,6 @@ class Broker(Tables):
                 else:
                     self._clean_up(dropped)
 
-    # Calls.
-
-    def _sendMessage(
-        self, prefix: bytes, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any
-    ) -> Deferred[Any] | None:
-        """Send a call that wants an answer; see `RemoteReference.callRemote`. The prefix ``cache`` calls a copy."""
-        waiter: Deferred[Any] = Deferred()
-        try:
-            self._send(prefix == b"cache", perspective, objectID, message, args, kw, waiter)
-        except Exception:  # noqa: BLE001  whatever a user's hooks raise while the arguments are lowered
-            return fail(Failure())
-        return waiter
-
-    def send_only(self, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any) -> None:
-        """Send a call that wants no answer; see `RemoteReference.callRemoteOnly`."""
-        self._send(False, perspective, objectID, message, args, kw, None)
-
-    def _send(
-        self, cached: bool, perspective: Any, target: Any, method: bytes, args: Any, kw: Any, waiter: Any
-    ) -> None:
-        if self.disconnected:
-            raise DeadReferenceError("Calling Stale Broker")
-        dialect = self._dialect
-        outer = self._journal, self.serializingPerspective
-        self._journal = []
-        self.serializingPerspective = perspective
-        try:
-            lowered = dialect.lower(args, self)
-            self.session.call(target, method, lowered, dialect.lower(kw, self), waiter, cached)
-        except BaseException:
-            self._undo(self._journal)
-            raise
-        finally:
-            self._journal, self.serializingPerspective = outer
-        if not self._turns:
-            self.flush()
-
     # What happens.
 
     def handle(self, event: Event) -> None:
@@ -263,6 +244,10 @@ class Broker(Tables):
             self.connectionReady()
         elif isinstance(event, Unknown):
             self.unknownMessage(event)
+        elif isinstance(event, Cancelled):
+            cancel(self, event.call)
+        elif isinstance(event, Leaving):
+            _log.info("{peer} is going away: {reason}", peer=self.peerName(), reason=ascii(event.reason))
         else:
             self.logFault(event)
 
@@ -370,6 +355,8 @@ class Broker(Tables):
             waiter.errback(Failure(PBConnectionLost(reason)))
         for entry in cached:
             self._stopped_observing(entry)
+        if self._deadlines is not None:
+            self._deadlines.clear()
         disconnects, self.disconnects = self.disconnects, []
         for notifier in disconnects:
             self.guarded(notifier)

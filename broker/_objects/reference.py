@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from broker._objects.flavor import Serializable, registers
+from broker._objects.waiter import Cancel
 from broker._values.path import brief
 from broker.errors import BadValue, InsecureJelly
 from broker.interfaces import IUnjellyable
@@ -16,7 +17,7 @@ from broker.interfaces import IUnjellyable
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["RemoteMethod", "RemoteReference"]
+__all__ = ["CallOptions", "RemoteMethod", "RemoteReference"]
 
 
 @registers(b"remote")
@@ -63,6 +64,17 @@ class RemoteReference(Serializable):
         """
         name = _name.encode("utf-8") if isinstance(_name, str) else _name
         self.broker.send_only(self.perspective, self.luid, name, args, kw)
+
+    def options(self, *, timeout: float | None = None, cancel: Cancel = "tell") -> CallOptions:
+        """Return what makes calls on the object that differ from the usual ones.
+
+        :param timeout: seconds that a call may take; then it fails with `DeadlineExceeded` and the other end is told
+            to stop. By default what the connection has as its ``callTimeout``.
+        :param cancel: what cancelling the Deferred does: ``"tell"`` the other end and fail at once, tell it and
+            ``"wait"`` for what comes of that, or ``"forget"`` the call and let the other end go on.
+        :raises ValueError: there is no such way to cancel, or the time is negative.
+        """
+        return CallOptions(self, timeout, cancel)
 
     def remoteMethod(self, key: str) -> RemoteMethod:
         """Return one method of the object as a callable."""
@@ -135,6 +147,27 @@ class RemoteReference(Serializable):
 
     def __getstate__(self) -> Any:
         raise TypeError("a reference belongs to its connection and cannot be pickled or copied")
+
+
+class CallOptions:
+    """A reference with options for its calls; made by `RemoteReference.options`."""
+
+    __slots__ = ("_cancel", "_reference", "_timeout")
+
+    def __init__(self, reference: RemoteReference, timeout: float | None, cancel: Cancel) -> None:
+        if cancel not in ("tell", "wait", "forget"):
+            raise ValueError(f"cancel is 'tell', 'wait' or 'forget', not {cancel!r}")
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"a timeout is a number of seconds, not {timeout!r}")
+        self._reference = reference
+        self._timeout = timeout
+        self._cancel = cancel
+
+    def callRemote(self, _name: str | bytes, /, *args: Any, **kw: Any) -> Deferred[Any]:
+        """Call a method of the object; see `RemoteReference.callRemote`."""
+        held = self._reference
+        name = _name.encode("utf-8") if isinstance(_name, str) else _name
+        return held.broker.ask(held.perspective, held.luid, name, args, kw, False, self._timeout, self._cancel)
 
 
 class RemoteMethod:

@@ -6,6 +6,7 @@ answer goes out in the same turn as the call came in.
 
 from __future__ import annotations
 
+from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +15,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._messages.messages import Call
+from broker._objects.context import CURRENT, Deadline
 from broker._objects.failures import CopyableFailure, failure2Copyable, wire_name
 from broker._values.jelly import Jellyable
 from broker._values.payload import Payload
 from broker.errors import (
     BadValue,
+    DeadlineExceeded,
     DeadReferenceError,
     Error,
+    GoingAway,
     LimitExceeded,
     NoSuchMethod,
     PBConnectionLost,
@@ -30,7 +34,7 @@ from broker.errors import (
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["fail", "serve", "WithArguments"]
+__all__ = ["WithArguments", "cancel", "fail", "serve"]
 
 _log = Logger()
 
@@ -46,19 +50,50 @@ def serve(broker: Broker, call: Call) -> None:
             broker.refused = Error("Invalid Object ID")
             raise broker.refused
         broker.session.answers.admit()
-        result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
+        if broker.leaving is not None:
+            broker.refused = GoingAway(f"the other end is going away: {broker.leaving}")
+            raise broker.refused
+        if call.deadline >= 0 or CURRENT.get() is not None:
+            result = _run_within(broker, target, call)
+        else:
+            result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
+            if isinstance(result, CoroutineType):
+                result = Deferred.fromCoroutine(result)
     except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
         return
-    if isinstance(result, CoroutineType):
-        result = Deferred.fromCoroutine(result)
     if isinstance(result, Deferred):
         _answer_later(broker, call, result)
     elif call.wants_answer:
         _answer(broker, call, result)
     else:
         broker.discard(result)
+
+
+def _run_within(broker: Broker, target: Any, call: Call) -> Any:
+    """Run the method of a call under the call's deadline, and under no other one.
+
+    :raises DeadlineExceeded: the time is over already.
+    """
+    if not call.deadline:
+        broker.refused = DeadlineExceeded("the time of the call was over when it came")
+        raise broker.refused
+    clock = monotonic if broker.reactor is None else broker.reactor.seconds
+    own = Deadline(clock() + call.deadline / 1000, clock) if call.deadline > 0 else None
+    token = CURRENT.set(own)
+    try:
+        result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
+        return Deferred.fromCoroutine(result) if isinstance(result, CoroutineType) else result
+    finally:
+        CURRENT.reset(token)
+
+
+def cancel(broker: Broker, call: Call) -> None:
+    """The caller no longer wants the result: cancel what the method waits for, and send what comes of it."""
+    waiting = broker.session.answers.entries.get(call)
+    if waiting is not None:
+        broker.guarded(waiting.cancel)
 
 
 def _method_name(call: Call) -> str:
@@ -83,13 +118,13 @@ def _answer(broker: Broker, call: Call, result: Any) -> None:
 
 def _answer_later(broker: Broker, call: Call, result: Deferred[Any]) -> None:
     """Send what a Deferred comes to; until then the call counts against the peer's calls in flight."""
-    waiting = broker.session.answers.entries
-    waiting[call] = result
+    answers = broker.session.answers
+    answers.add(call, result)
     # The arguments have been taken: what the peer sent need not wait as well.
     call.args = call.kwargs = Payload(None)
 
     def done(value: Any) -> None:
-        waiting.pop(call, None)
+        answers.remove(call)
         if broker.disconnected:
             if isinstance(value, Failure):
                 _log_unheard(value)
@@ -101,6 +136,7 @@ def _answer_later(broker: Broker, call: Call, result: Deferred[Any]) -> None:
                 _answer(broker, call, value)
             else:
                 broker.discard(value)
+        broker.leaveIfDone()
 
     result.addBoth(done)
 
@@ -117,7 +153,7 @@ def fail(broker: Broker, call: Call, failure: Failure) -> None:
     broker.refused = None
     if refused or isinstance(failure.value, _REFUSALS):
         _log_refusal(broker, call, failure)
-    elif failure.check(Error) is None:
+    elif failure.check(Error, CancelledError) is None:
         _log.failure("Peer will receive following PB traceback:", failure=failure)
     if not call.wants_answer:
         return

@@ -19,11 +19,24 @@ class Answers:
     :param limit: most calls at a time.
     """
 
-    __slots__ = ("entries", "limit")
+    __slots__ = ("entries", "limit", "requests")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.entries: dict[Call, Any] = {}
+        #: Those among them that can be cancelled, by request number.
+        self.requests: dict[int, Call] = {}
+
+    def add(self, call: Call, waiting: Any) -> None:
+        """Enter a call, and the Deferred of its result."""
+        self.entries[call] = waiting
+        self.requests[call.request] = call
+
+    def remove(self, call: Call) -> None:
+        """The call has ended."""
+        self.entries.pop(call, None)
+        if self.requests.get(call.request) is call:
+            del self.requests[call.request]
 
     def admit(self) -> None:
         """Check that one more call may be served.
@@ -37,4 +50,5 @@ class Answers:
         """Empty the table and return what was in it."""
         waiting = list(self.entries.values())
         self.entries.clear()
+        self.requests.clear()
         return waiting

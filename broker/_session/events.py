@@ -8,7 +8,7 @@ from broker._messages.messages import Call, Unknown
 from broker._session.exports import Export
 from broker._values.payload import Payload
 
-__all__ = ["Answered", "Event", "Fault", "Opened", "Released"]
+__all__ = ["Answered", "Cancelled", "Event", "Fault", "Leaving", "Opened", "Released"]
 
 
 class Opened:
@@ -46,6 +46,24 @@ class Released:
         self.cached = cached
 
 
+class Cancelled:
+    """They no longer want the result of `call`, which is being served."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+
+class Leaving:
+    """They are about to close the connection, for a `reason` in words, and take no more calls."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
 class Fault:
     """A message that was well-framed and wrong; it was dropped. `problem` says what was wrong with it."""
 
@@ -55,4 +73,4 @@ class Fault:
         self.problem = problem
 
 
-Event = Union[Opened, Call, Answered, Released, Unknown, Fault]
+Event = Union[Opened, Call, Answered, Released, Cancelled, Leaving, Unknown, Fault]

@@ -7,36 +7,34 @@ The session owns the tables and knows the protocol; it never touches an object, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import count
 from typing import Any, Final
 
-from broker._limits import PB_SIZE, Limits
-from broker._messages.dialect import Dialect
+from broker._limits import Limits
 from broker._messages.messages import (
+    Abort,
     Answer,
     CacheReleased,
     Call,
+    Cancel,
     Failed,
+    GoAway,
     Message,
     NotUnderstood,
+    Ping,
+    Pong,
     Release,
     ReleaseCache,
-    Unknown,
     Version,
 )
-from broker._messages.pb import PBDialect
-from broker._session.answers import Answers
-from broker._session.caches import Caches
-from broker._session.events import Answered, Event, Fault, Opened, Released
+from broker._messages.native import NativeDialect
+from broker._session import hello
+from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Released
 from broker._session.exports import Export, Exports
-from broker._session.imports import Imports
-from broker._session.questions import Questions
+from broker._session.hello import DIALECTS, GREETING_PREFIX, GREETING_SIZE
+from broker._session.sending import COMMAND_SIZE, Sending
 from broker._session.states import Happening, State, advance
-from broker._values.payload import Payload
-from broker._wire import greeting
 from broker._wire.buffer import Decoder
-from broker.errors import ConnectionRefused, ProtocolError
+from broker.errors import ProtocolError
 
 __all__ = [
     "COMMAND_SIZE",
@@ -51,24 +49,15 @@ __all__ = [
 
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
-#: Most bytes of an offer or a choice: room for dialect names yet to come, and nothing for strangers to fill.
-GREETING_SIZE: Final = 64 * 1024
-#: Most bytes of an unknown command that are sent back; a longer one might be more than the peer accepts.
-COMMAND_SIZE: Final = 80
-#: Longest length prefix in a greeting, in bytes. Text of another protocol is one endless prefix: a client that reaches
-#: a web or mail server is to learn so at once and not when it loses patience.
-GREETING_PREFIX: Final = 10
-_GREETING: Final = Limits(message=GREETING_SIZE, prefix=GREETING_PREFIX)
-#: The dialects that we speak, best first.
-DIALECTS: Final[tuple[bytes, ...]] = (b"pb", b"none")
 
 
-class Session:
+class Session(Sending):
     """The protocol state of one connection.
 
     :param listener: whether this side listened for the connection; the listening side offers the dialects.
     :param limits: ceilings for everything that the peer can make grow.
     :param dialects: names of the dialects to offer or to accept, best first.
+    :param prefer: the one among them that this side takes, when it has to pick, wherever it stands in the offer.
     :param plain: whether plain values may be decoded while they are read, see `Payload`.
     :param wake: called, from any thread, when releases are waiting to be sent.
     """
@@ -79,32 +68,16 @@ class Session:
         limits: Limits,
         *,
         dialects: Sequence[bytes] = DIALECTS,
+        prefer: bytes | None = None,
         plain: bool = True,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        self.listener = listener
-        self.limits = limits
-        self.dialects = tuple(dialects)
-        self.plain = plain
-        self.state = State.NEW
-        # What this side tells the peer that it accepts.
-        self._size = min(limits.string, limits.elements)
+        super().__init__(listener, limits, tuple(dialects), plain, wake)
+        self.prefer = prefer
         self.faults = 0
-        self.dialect: Dialect | None = None
-        new_number = self.new_number = count(1).__next__
-        self.exports = Exports(new_number, limits.references, "reference")
-        self.caches = Caches(new_number, limits.references, wake)
-        self.imports = Imports(wake)
-        self.questions = Questions()
-        self.answers = Answers(limits.calls)
-        self._greeting: Decoder | None = Decoder(
-            _GREETING
-            if limits.message > GREETING_SIZE
-            else replace(limits, prefix=min(limits.prefix, GREETING_PREFIX)),
-            vocabulary=False,
-        )
-        self._spelled_out: PBDialect | None = None
-        self._out: list[bytes] = []
+        #: Pings and other messages that ask for nothing which came since whoever drives this looked.
+        self.controls = 0
+        self._greeting: Decoder | None = hello.reader(limits)
 
     # The life of the connection.
 
@@ -112,13 +85,15 @@ class Session:
         """The transport is there: the listening side makes its offer."""
         self.state = advance(self.state, Happening.CONNECTED)
         if self.listener:
-            sized = [greeting.with_size(name, self._size) for name in self.dialects if name == b"pb"]
-            self._out.append(greeting.offer([*sized, *self.dialects]))
+            self._out.append(hello.offered(self.dialects, self.limits))
 
     def closed(self) -> None:
         """The transport is gone, or is to go. The tables are left to the caller to empty."""
         self.state = advance(self.state, Happening.LOST)
         self._out.clear()
+        self._held.clear()
+        if self.outbox is not None:
+            self.outbox.clear()
 
     # Bytes in, events out.
 
@@ -151,22 +126,20 @@ class Session:
         expression = self._greeting.next_expression()
         if expression is None:
             return None
-        settle = greeting.chosen if self.listener else greeting.choose
-        agreed = settle(expression, self.dialects)
-        if agreed is None:
-            what = "chose" if self.listener else "offers"
-            raise ConnectionRefused(f"the peer {what} no dialect that we speak: {str(expression)[:200]}")
-        name, size = agreed
-        accepted = PB_SIZE if size is None else size
-        dialect = PBDialect(self.limits, vocabulary=name == b"pb", name=name, send_string=accepted)
-        dialect.plain = self.plain
+        name, settings = hello.agree(self.listener, expression, self.dialects, self.prefer)
+        dialect = hello.dialect_for(name, settings, self.limits, self.plain)
         dialect.receive_data(self._greeting.take_rest())
         self._greeting = None
         self.dialect = dialect
         self.state = advance(self.state, Happening.AGREED)
         if not self.listener:
-            self._out.append(greeting.pick(name if size is None else greeting.with_size(name, self._size)))
-        self._send(Version(PROTOCOL_VERSION))
+            self._out.append(hello.picked(name, settings, self.limits))
+        if isinstance(dialect, NativeDialect):
+            self.native = dialect
+            for table in (self.exports, self.caches.ours):
+                table.limit = min(table.limit, dialect.settings["references"])
+        else:
+            self._send(Version(PROTOCOL_VERSION))
         return Opened(name)
 
     def _receive(self, message: Message) -> Event | None:
@@ -175,6 +148,8 @@ class Session:
             waiter = self.questions.entries.pop(message.request, None)
             if waiter is None:
                 return self.fault(f"an answer to request {message.request}, which is not open")
+            if self._held:
+                self._let_go()
             return Answered(waiter, message.payload, isinstance(message, Failed))
         if isinstance(message, Release):
             return self._release(self.exports, message.target, message.count)
@@ -186,6 +161,8 @@ class Session:
             except LookupError:
                 return self.fault(f"an end of updates for cache {message.target}, which is not held")
             return None
+        if isinstance(message, (Cancel, Ping, Pong, GoAway, Abort)):
+            return self._control(message)
         if isinstance(message, Version):
             if message.number != PROTOCOL_VERSION:
                 raise ProtocolError(f"Version Incompatibility: {PROTOCOL_VERSION} {message.number}")
@@ -193,6 +170,23 @@ class Session:
         if isinstance(message, NotUnderstood):
             return self.fault(f"the peer did not understand {message.command[:80]!r}")
         return message
+
+    def _control(self, message: Cancel | Ping | Pong | GoAway | Abort) -> Event | None:
+        """Do what a message asks for that only our own dialect has."""
+        if isinstance(message, Cancel):
+            # One that is not being served has been answered, and that is under way.
+            call = self.answers.requests.get(message.request)
+            return None if call is None else Cancelled(call)
+        if isinstance(message, GoAway):
+            self.peer_leaves = message.reason
+            return Leaving(message.reason)
+        if isinstance(message, Abort):
+            self.aborted = True
+            raise ProtocolError(f"the peer closes the connection: {message.reason}")
+        self.controls += 1
+        if isinstance(message, Ping):
+            self._send(Pong(message.data))
+        return None
 
     def _release(self, table: Exports, number: int, count: int) -> Event | None:
         try:
@@ -215,91 +209,6 @@ class Session:
         if self.faults > self.limits.faults:
             raise ProtocolError(f"too many wrong messages ({self.limits.faults}), the last one {problem}")
         return Fault(problem)
-
-    # Calls in, bytes out.
-
-    def call(
-        self, target: int | bytes, method: bytes, args: Payload, kwargs: Payload, waiter: Any, cached: bool = False
-    ) -> int:
-        """Send a call.
-
-        :param waiter: comes back in the `Answered` event; None for a call that wants no answer.
-        :returns: the number of the request.
-        :raises LimitExceeded: the peer would not accept it; nothing was sent and nothing is pending.
-        """
-        questions = self.questions
-        request = questions.number()
-        self._send(Call(request, target, method, waiter is not None, args, kwargs, cached))
-        if waiter is not None:
-            questions.entries[request] = waiter
-        return request
-
-    def answer(self, request: int, payload: Payload) -> None:
-        """Send the result of their call."""
-        self._send(Answer(request, payload))
-
-    def fail(self, request: int, payload: Payload) -> None:
-        """Send the failure of their call."""
-        self._send(Failed(request, payload))
-
-    def not_understood(self, message: Unknown) -> None:
-        """Say that a command was not understood."""
-        self._send(NotUnderstood(message.command[:COMMAND_SIZE]))
-
-    def release(self, number: int) -> None:
-        """Send one release of an object of theirs."""
-        self._send(Release(number, 1))
-
-    def release_cache(self, number: int) -> None:
-        """Send one release of a copy of an object of theirs."""
-        self._send(ReleaseCache(number, 1))
-
-    def uncache(self, number: int) -> None:
-        """Forget a cached object of ours that they hold no more, and say that no updates will come."""
-        if self.caches.ours.forget(number):
-            self._send(CacheReleased(number))
-
-    def release_dropped(self) -> None:
-        """Send a release for everything of theirs that was dropped since the last time."""
-        if self.state is not State.OPEN:
-            return
-        if self.imports.owing:
-            for number, owed in self.imports.releases():
-                self._send(Release(number, owed))
-        if self.caches.faces.owing:
-            for number, owed in self.caches.faces.releases():
-                self._send(ReleaseCache(number, owed))
-
-    def send_encoded(self, message: bytes) -> None:
-        """Send a message that is encoded already, behind those before it."""
-        if self.state is not State.CLOSED:
-            self._out.append(message)
-
-    def data_to_send(self) -> bytes:
-        """Return, and forget, the bytes that wait to be written."""
-        out = self._out
-        if not out:
-            return b""
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        return data
-
-    @property
-    def sender(self) -> Dialect | None:
-        """The dialect to send in, or None when nothing can be sent yet.
-
-        The listening side can send before it knows the choice: spelled out, which is right in ``pb`` and in ``none``.
-        """
-        if self.dialect is None and self.listener and self.state is State.GREETING:
-            if self._spelled_out is None:
-                self._spelled_out = PBDialect(self.limits, vocabulary=False)
-            return self._spelled_out
-        return self.dialect
-
-    def _send(self, message: Message) -> None:
-        dialect = self.dialect if self.state is State.OPEN else self.sender
-        if dialect is not None and self.state is not State.CLOSED:
-            self._out.append(dialect.encode(message))
 
     def clear(self) -> tuple[list[Any], list[Export], list[Export]]:
         """Empty all tables; return those who waited for answers, the exports and our cached objects."""

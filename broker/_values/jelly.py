@@ -7,11 +7,12 @@ level of nesting, and no look at the policy on the way, since heads that are not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
+from uuid import UUID
 
 from broker._limits import Limits
 from broker._values.jellyable import Jellyable, getInstanceState, state_of
@@ -39,11 +40,12 @@ class Jellier:
     :param strictState: when strict, be so in the state of objects that lower themselves too. Programs written for PB
         send every attribute of such an object, and rely on the notes.
     :param depth: deepest nesting of containers, and of objects that lower themselves.
+    :param atoms: leave what has no parts as it is, for a dialect that has forms of its own for such things.
     """
 
     __slots__ = (
         *("taster", "persistentStore", "invoker", "strict", "strictState", "preserved", "cooked"),
-        *("_classes", "_depth", "_handlers", "_kept", "_level", "_nested", "_plain", "_references", "_trail"),
+        *("_classes", "_depth", "_handlers", "_kept", "_level", "_nested", "_references", "_texts", "_trail"),
     )
 
     def __init__(
@@ -56,6 +58,7 @@ class Jellier:
         strict: bool = False,
         strictState: bool = True,
         depth: int = _DEPTH,
+        atoms: bool = False,
     ) -> None:
         self.taster = taster
         self.persistentStore = persistentStore
@@ -74,8 +77,13 @@ class Jellier:
         self._level = depth
         self._nested = depth
         self._trail = Trail()
-        self._plain: bool = getattr(taster, "allows_plain", False)
-        self._handlers = _HANDLERS if self._plain else _allowed_handlers(taster)
+        plain: bool = getattr(taster, "allows_plain", False)
+        # Whether texts take the short way.
+        self._texts = plain and not atoms
+        if atoms:
+            self._handlers = _ATOM_HANDLERS if plain else _allowed_handlers(_ATOM_TYPES, taster)
+        else:
+            self._handlers = _HANDLERS if plain else _allowed_handlers(_TYPES, taster)
 
     def jelly(self, obj: Any) -> Any:
         """Lower a value, or, called by a hook, a part of one.
@@ -155,11 +163,8 @@ class Jellier:
     def _atom(self, obj: Any, depth: int) -> Any:
         return obj
 
-    def _none(self, obj: Any, depth: int) -> Any:
-        return [b"None"]
-
-    def _boolean(self, obj: Any, depth: int) -> Any:
-        return [b"boolean", b"true" if obj else b"false"]
+    def _fixed(self, obj: Any, depth: int) -> Any:
+        return [b"None"] if obj is None else [b"boolean", b"true" if obj else b"false"]
 
     def _text(self, obj: str, depth: int) -> Any:
         try:
@@ -167,25 +172,16 @@ class Jellier:
         except UnicodeEncodeError:
             raise InsecureJelly(_SURROGATE) from None
 
+    def _whole_text(self, obj: str, depth: int) -> Any:
+        return obj if obj.isascii() or self._text(obj, depth) else None
+
     def _moment(self, obj: Any, depth: int) -> Any:
         return lower_moment(obj)
 
     def _decimal(self, obj: Decimal, depth: int) -> Any:
         return lower_decimal(obj)
 
-    def _list(self, obj: list[Any], depth: int) -> Any:
-        return self._items(obj, b"list", depth)
-
-    def _tuple(self, obj: tuple[Any, ...], depth: int) -> Any:
-        return self._items(obj, b"tuple", depth)
-
-    def _set(self, obj: set[Any], depth: int) -> Any:
-        return self._items(obj, b"set", depth)
-
-    def _frozenset(self, obj: frozenset[Any], depth: int) -> Any:
-        return self._items(obj, b"frozenset", depth)
-
-    def _items(self, obj: Any, head: bytes, depth: int) -> Any:
+    def _items(self, obj: Any, depth: int) -> Any:
         """Lower a list, tuple, set or frozenset."""
         ident = id(obj)
         if ident in self.preserved:
@@ -194,10 +190,10 @@ class Jellier:
             raise LimitExceeded(f"nested deeper than {self._depth}")
         self.preserved[ident] = None
         self._kept.append(obj)
-        form: list[Any] = [head]
+        form: list[Any] = [_HEADS[type(obj)]]
         append = form.append
         find = self._handlers.get
-        plain = self._plain
+        texts = self._texts
         depth -= 1
         item: Any = None
         try:
@@ -205,7 +201,7 @@ class Jellier:
                 kind = type(item)
                 if kind is int:
                     append(item)
-                elif kind is str and plain:
+                elif kind is str and texts:
                     append([b"unicode", item.encode()])
                 else:
                     handler = find(kind)
@@ -231,14 +227,14 @@ class Jellier:
         form: list[Any] = [b"dictionary"]
         append = form.append
         find = self._handlers.get
-        plain = self._plain
+        texts = self._texts
         depth -= 1
         key: Any = None
         item: Any = None
         try:
             for key, item in obj.items():
                 lowered: Any
-                if type(key) is str and plain:
+                if type(key) is str and texts:
                     lowered = [b"unicode", key.encode()]
                 else:
                     handler = find(type(key))
@@ -246,7 +242,7 @@ class Jellier:
                 kind = type(item)
                 if kind is int:
                     append([lowered, item])
-                elif kind is str and plain:
+                elif kind is str and texts:
                     append([lowered, [b"unicode", item.encode()]])
                 else:
                     handler = find(kind)
@@ -348,6 +344,7 @@ class Jellier:
             self._level = outer
 
 
+_HEADS: Final[dict[type, bytes]] = {list: b"list", tuple: b"tuple", set: b"set", frozenset: b"frozenset"}
 _Handler = Callable[[Jellier, Any, int], Any]
 
 #: The plain types. Those without a head stand for themselves, so no policy can refuse them.
@@ -355,14 +352,14 @@ _TYPES: Final[tuple[tuple[type, bytes | None, _Handler], ...]] = (
     (str, b"unicode", Jellier._text),
     (int, None, Jellier._atom),
     (dict, b"dictionary", Jellier._dictionary),
-    (list, b"list", Jellier._list),
-    (tuple, b"tuple", Jellier._tuple),
-    (type(None), b"None", Jellier._none),
-    (bool, b"boolean", Jellier._boolean),
+    (list, b"list", Jellier._items),
+    (tuple, b"tuple", Jellier._items),
+    (type(None), b"None", Jellier._fixed),
+    (bool, b"boolean", Jellier._fixed),
     (float, None, Jellier._atom),
     (bytes, None, Jellier._atom),
-    (set, b"set", Jellier._set),
-    (frozenset, b"frozenset", Jellier._frozenset),
+    (set, b"set", Jellier._items),
+    (frozenset, b"frozenset", Jellier._items),
     (datetime, b"datetime", Jellier._moment),
     (date, b"date", Jellier._moment),
     (time, b"time", Jellier._moment),
@@ -370,11 +367,23 @@ _TYPES: Final[tuple[tuple[type, bytes | None, _Handler], ...]] = (
     (Decimal, b"decimal", Jellier._decimal),
 )
 _HANDLERS: Final[dict[type, _Handler]] = {kind: handler for kind, _, handler in _TYPES}
+_PARTS: Final = (list, tuple, dict, set, frozenset)
+
+#: Where atoms stay what they are.
+_ATOM_TYPES: Final = (
+    *(
+        (kind, head, Jellier._whole_text if kind is str else handler if kind in _PARTS else Jellier._atom)
+        for kind, head, handler in _TYPES
+    ),
+    (complex, b"complex", Jellier._atom),
+    (UUID, b"uuid", Jellier._atom),
+)
+_ATOM_HANDLERS: Final[dict[type, _Handler]] = {kind: handler for kind, _, handler in _ATOM_TYPES}
 
 
-def _allowed_handlers(taster: Any) -> dict[type, _Handler]:
+def _allowed_handlers(types: Iterable[tuple[type, bytes | None, _Handler]], taster: Any) -> dict[type, _Handler]:
     """Return the handlers of the types that a policy allows."""
-    return {kind: handler for kind, head, handler in _TYPES if head is None or taster.isTypeAllowed(head)}
+    return {kind: handler for kind, head, handler in types if head is None or taster.isTypeAllowed(head)}
 
 
 def jelly(

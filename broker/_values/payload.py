@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["PENDING", "Payload"]
+__all__ = ["PENDING", "Broken", "Jellied", "Payload", "Unchecked"]
 
 
 class _Pending:
@@ -25,7 +25,8 @@ class Payload:
 
     A *plain* value (numbers, texts, bytes, containers of them) needs no whitelist, no registry and no perspective, so
     a dialect may decode it while it reads the message; `value` then holds it and `data` is None. Everything else stays
-    encoded in `data`, with `value` PENDING, until the object called decides with which perspective to decode it.
+    encoded in `data`, with `value` PENDING, until the object called decides with which perspective to decode it; or
+    `data` is empty and `value` says what is still to be done: it is `Jellied`, `Unchecked` or `Broken`.
     An outgoing payload is always encoded.
     """
 
@@ -37,3 +38,30 @@ class Payload:
 
     def __repr__(self) -> str:
         return f"Payload({self.value!r}, {self.data!r})"
+
+
+class Jellied:
+    """An s-expression that was read and is still to be lifted."""
+
+    __slots__ = ("expression",)
+
+    def __init__(self, expression: Any) -> None:
+        self.expression = expression
+
+
+class Unchecked:
+    """A plain value that was read and that the policy may still refuse."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Broken:
+    """What stands for a value that could not be read, and why."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from types import ModuleType
 from typing import Any, Final
+from uuid import UUID
 
-__all__ = ["PLAIN_HEADS", "DummySecurityOptions", "SecurityOptions", "dotted_name", "wire_name"]
+from broker.errors import InsecureJelly
+
+__all__ = [
+    "PLAIN_HEADS",
+    "DummySecurityOptions",
+    "SecurityOptions",
+    "check_atoms",
+    "check_plain",
+    "dotted_name",
+    "wire_name",
+]
 
 #: The heads of plain values: what they mean is the same whoever sends them to whom.
 PLAIN_HEADS: Final = frozenset(
@@ -16,10 +29,31 @@ PLAIN_HEADS: Final = frozenset(
     )
 )
 
+#: The names in a policy of the plain types. Numbers and byte strings have none: nothing can refuse them.
+_CONTAINERS: Final[dict[type, bytes]] = {
+    list: b"list",
+    tuple: b"tuple",
+    dict: b"dictionary",
+    set: b"set",
+    frozenset: b"frozenset",
+}
+_ATOMS: Final[dict[type, bytes]] = {
+    type(None): b"None",
+    bool: b"boolean",
+    str: b"unicode",
+    datetime: b"datetime",
+    date: b"date",
+    time: b"time",
+    timedelta: b"timedelta",
+    Decimal: b"decimal",
+    complex: b"complex",
+    UUID: b"uuid",
+}
+
 #: Heads that a fresh policy allows. Some are never sent, but programs look for them in `allowedTypes`.
 _HARMLESS: Final = (
     *(b"None", b"bool", b"boolean", b"string", b"str", b"int", b"float", b"datetime", b"time", b"date"),
-    *(b"timedelta", b"NoneType", b"unicode", b"decimal", b"set", b"frozenset"),
+    *(b"timedelta", b"NoneType", b"unicode", b"decimal", b"set", b"frozenset", b"complex", b"uuid"),
 )
 
 
@@ -126,3 +160,47 @@ class DummySecurityOptions:
     def allows_plain(self) -> bool:
         """True."""
         return True
+
+
+def check_plain(value: Any, taster: Any) -> None:
+    """Let a plain value pass, or not. Shared parts are looked at once.
+
+    :param taster: the policy.
+    :raises InsecureJelly: it does not allow a type in it.
+    """
+    waiting = [value]
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind not in _CONTAINERS:
+            _check_atom(kind, taster)
+        elif id(part) not in seen:
+            seen.add(id(part))
+            if not taster.isTypeAllowed(_CONTAINERS[kind]):
+                raise InsecureJelly(f"{kind.__name__} is not on the whitelist")
+            if kind is dict:
+                waiting += part.keys()
+                waiting += part.values()
+            else:
+                waiting += part
+
+
+def check_atoms(expression: Any, taster: Any) -> None:
+    """Let an s-expression pass, or not, as far as the atoms in it go; its forms are looked at where they are lifted.
+
+    :raises InsecureJelly: the policy does not allow the type of an atom.
+    """
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is list:
+            waiting += part
+        else:
+            _check_atom(type(part), taster)
+
+
+def _check_atom(kind: type, taster: Any) -> None:
+    name = _ATOMS.get(kind)
+    if name is not None and not taster.isTypeAllowed(name):
+        raise InsecureJelly(f"{kind.__name__} is not on the whitelist")

@@ -1,35 +1,44 @@
-"""The greeting of a connection: the listening side offers dialects, the connecting side picks one."""
+"""The greeting of a connection: the listening side offers dialects, the connecting side picks one.
+
+Behind the name of a dialect each side says what it accepts, as in ``pb;size=655360``. Stock peers do not know such a
+name and pass it over. A peer that does answers in the same way, so that both know what the other accepts before the
+first message.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from broker._wire.banana import encode
 
-__all__ = ["choose", "chosen", "offer", "pick", "split", "with_size"]
+__all__ = ["choose", "chosen", "offer", "pick", "split", "with_settings"]
 
-#: Behind a dialect's name: the longest byte string, and list, that who says it accepts.
-_SIZE: Final = b";size="
+#: Most digits of a number, and most settings, that are looked at.
 _DIGITS: Final = 12
+_SETTINGS: Final = 32
 
 
-def with_size(name: bytes, size: int) -> bytes:
-    """Return a dialect's name with the size of strings and lists that this side accepts in it.
+def with_settings(name: bytes, settings: Mapping[str, int]) -> bytes:
+    """Return a dialect's name with what this side accepts behind it."""
+    return name + b"".join([b";%s=%d" % (key.encode(), value) for key, value in settings.items()])
 
-    Stock peers do not know such a name and pass it over. A peer that does answers with its own size in the same way, so
-    that both know what the other accepts before the first message.
+
+def split(name: Any) -> tuple[Any, dict[str, int]]:
+    """Return a dialect's bare name, and what was said behind it.
+
+    Settings of a form that is not known are passed over: a later version may say more. Where the name itself is none,
+    it is returned as it is.
     """
-    return name + _SIZE + b"%d" % size
-
-
-def split(name: Any) -> tuple[Any, int | None]:
-    """Return a dialect's bare name, and the size said with it or None."""
-    if isinstance(name, bytes):
-        bare, mark, digits = name.partition(_SIZE)
-        if mark and digits.isdigit() and len(digits) <= _DIGITS:
-            return bare, int(digits)
-    return name, None
+    settings: dict[str, int] = {}
+    if not isinstance(name, bytes):
+        return name, settings
+    bare, *parts = name.split(b";", _SETTINGS)
+    for part in parts:
+        key, _, digits = part.partition(b"=")
+        if digits.isdigit() and len(digits) <= _DIGITS and key.isalpha():
+            settings[key.decode("ascii", "replace")] = int(digits)
+    return bare, settings
 
 
 def offer(names: Sequence[bytes]) -> bytes:
@@ -40,23 +49,27 @@ def offer(names: Sequence[bytes]) -> bytes:
     return encode(list(names), vocabulary=False)
 
 
-def choose(expression: Any, known: Sequence[bytes]) -> tuple[bytes, int | None] | None:
-    """Return the dialect that the connecting side takes from an offer, and the size said with it if there was one.
+def choose(expression: Any, known: Sequence[bytes], prefer: bytes | None = None) -> tuple[bytes, dict[str, int]] | None:
+    """Return the dialect that the connecting side takes from an offer, and what was said behind it.
 
     The order of the offer counts, as in PB, so that either end can tell the outcome. Entries that are no known name
     are passed over, whatever they are: a later version may say more there.
 
     :param expression: the offer as it was decoded.
     :param known: the dialects this side speaks.
+    :param prefer: one that this side takes wherever it stands in the offer.
     :returns: None when there is no dialect in common.
     """
     if not isinstance(expression, list):
         return None
+    found: tuple[bytes, dict[str, int]] | None = None
     for entry in expression:
-        name, size = split(entry)
+        name, settings = split(entry)
         if isinstance(name, bytes) and name in known:
-            return name, size
-    return None
+            if name == prefer or prefer is None:
+                return name, settings
+            found = found or (name, settings)
+    return found
 
 
 def pick(name: bytes) -> bytes:
@@ -64,14 +77,14 @@ def pick(name: bytes) -> bytes:
     return encode(name, vocabulary=False)
 
 
-def chosen(expression: Any, offered: Sequence[bytes]) -> tuple[bytes, int | None] | None:
-    """Return the dialect that the connecting side took, and the size it said with it if it did.
+def chosen(expression: Any, offered: Sequence[bytes]) -> tuple[bytes, dict[str, int]] | None:
+    """Return the dialect that the connecting side took, and what it said behind it.
 
     :param expression: what the connecting side wrote, decoded.
     :param offered: the bare names of the dialects that were offered.
     :returns: None when it is not one that was offered.
     """
-    name, size = split(expression)
+    name, settings = split(expression)
     if isinstance(name, bytes) and name in offered:
-        return name, size
+        return name, settings
     return None

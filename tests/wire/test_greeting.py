@@ -8,7 +8,7 @@ import pytest
 
 from broker._limits import Limits
 from broker._wire.buffer import Decoder
-from broker._wire.greeting import choose, chosen, offer, pick, split, with_size
+from broker._wire.greeting import choose, chosen, offer, pick, split, with_settings
 from tests.vectors.load import VECTORS
 
 KNOWN = (b"pb", b"none")
@@ -55,34 +55,48 @@ def test_we_accept_what_stock_accepts(name: str) -> None:
 
 
 def test_choose_passes_over_what_is_no_known_name() -> None:
-    assert choose([[b"pb"], 17, -1, 1.5, [], b"broker-9", b"none", b"pb"], KNOWN) == (b"none", None)
+    assert choose([[b"pb"], 17, -1, 1.5, [], b"broker-9", b"none", b"pb"], KNOWN) == (b"none", {})
     assert choose([[b"pb"]], KNOWN) is None
     assert choose(b"pb", KNOWN) is None
     assert choose(3, KNOWN) is None
 
 
 def test_choose_follows_the_order_of_the_offer() -> None:
-    assert choose([b"pb", b"broker/1"], (b"broker/1", b"pb")) == (b"pb", None)
-    assert choose([b"broker/1", b"pb"], (b"pb", b"broker/1")) == (b"broker/1", None)
+    assert choose([b"pb", b"broker/1"], (b"broker/1", b"pb")) == (b"pb", {})
+    assert choose([b"broker/1", b"pb"], (b"pb", b"broker/1")) == (b"broker/1", {})
 
 
 def test_chosen_must_have_been_offered() -> None:
-    assert chosen(b"pb", (b"broker/1", b"pb")) == (b"pb", None)
+    assert chosen(b"pb", (b"broker/1", b"pb")) == (b"pb", {})
     assert chosen(b"none", (b"broker/1", b"pb")) is None
     assert chosen(5, KNOWN) is None
     assert chosen([b"pb"], KNOWN) is None
 
 
-def test_a_size_goes_with_a_name_that_stock_passes_over() -> None:
-    sized = with_size(b"pb", 4096)
-    assert split(sized) == (b"pb", 4096)
-    assert choose([sized, b"pb", b"none"], KNOWN) == (b"pb", 4096)
-    assert chosen(sized, KNOWN) == (b"pb", 4096)
+def test_settings_go_with_a_name_that_stock_passes_over() -> None:
+    sized = with_settings(b"pb", {"size": 4096})
+    assert sized == b"pb;size=4096"
+    assert split(sized) == (b"pb", {"size": 4096})
+    assert choose([sized, b"pb", b"none"], KNOWN) == (b"pb", {"size": 4096})
+    assert chosen(sized, KNOWN) == (b"pb", {"size": 4096})
+    assert split(with_settings(b"broker/1", {"depth": 3, "message": 9})) == (b"broker/1", {"depth": 3, "message": 9})
 
 
 @pytest.mark.parametrize(
-    "name", [b"pb;size=", b"pb;size=-1", b"pb;size=1e9", b"pb;size=" + b"9" * 13, b"pb;size", 7, None]
+    "name", [b"pb;size=", b"pb;size=-1", b"pb;size=1e9", b"pb;size=" + b"9" * 13, b"pb;size", b"pb;;;=1;\xff=2"]
 )
-def test_a_broken_size_is_an_unknown_name(name: object) -> None:
-    assert choose([name, b"none"], KNOWN) == (b"none", None)
-    assert chosen(name, KNOWN) is None
+def test_a_setting_of_unknown_form_is_passed_over(name: bytes) -> None:
+    assert split(name) == (b"pb", {})
+    assert split(name + b";known=1") == (b"pb", {"known": 1})
+
+
+def test_settings_without_end_are_not_looked_at() -> None:
+    many = {"a" * (n + 1): n for n in range(100)}
+    assert len(split(with_settings(b"pb", many))[1]) < 40
+
+
+def test_one_that_is_preferred_is_taken_wherever_it_stands() -> None:
+    offered = [b"broker/1;depth=3", b"pb;size=1", b"pb"]
+    assert choose(offered, (b"broker/1", b"pb"), b"pb") == (b"pb", {"size": 1})
+    assert choose(offered, (b"broker/1",), b"pb") == (b"broker/1", {"depth": 3})
+    assert choose(offered, (b"broker/1", b"pb")) == (b"broker/1", {"depth": 3})

@@ -1,0 +1,251 @@
+"""The dialect ``broker/1``, which two of our ends speak.
+
+How messages lie in frames is in `broker._wire.frames`, how they are read in `broker._messages.native_reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from broker._limits import Limits
+from broker._messages.dialect import Swizzler
+from broker._messages.messages import (
+    Abort,
+    Answer,
+    CacheReleased,
+    Cancel,
+    Failed,
+    GoAway,
+    Message,
+    NotUnderstood,
+    Ping,
+    Pong,
+    Release,
+    ReleaseCache,
+)
+from broker._messages.native_reader import NativeReader
+from broker._messages.native_values import JELLY, put_form
+from broker._values.native import NativeEncoder
+from broker._values.payload import PENDING, Broken, Jellied, Payload, Unchecked
+from broker._values.plain import NotPlain
+from broker._values.policy import check_atoms, check_plain
+from broker._wire import frames
+from broker._wire.frames import FRAME, HEAD, frame, varint
+from broker.errors import LimitExceeded
+
+__all__ = ["NAME", "NativeDialect", "settings_of"]
+
+NAME: Final = b"broker/1"
+#: Longest name of a method or a preset object, in bytes.
+_NAME: Final = 255
+#: Longest reason, in bytes.
+_REASON: Final = 1024
+
+
+def settings_of(limits: Limits) -> dict[str, int]:
+    """Return what a side says that it accepts, behind the dialect's name in the greeting."""
+    return {
+        "message": limits.message,
+        "elements": limits.elements,
+        "depth": limits.depth,
+        "references": limits.references,
+        "calls": limits.calls,
+        "streams": limits.streams,
+    }
+
+
+class NativeDialect(NativeReader):
+    """``broker/1``, for one connection.
+
+    :param limits: the ceilings for what is received.
+    :param settings: what the peer said that it accepts; what it left out is taken to be what we accept.
+    """
+
+    __slots__ = ("_encoder", "_message", "name", "settings")
+
+    def __init__(self, limits: Limits, settings: Mapping[str, int]) -> None:
+        super().__init__(limits)
+        self.name = NAME
+        self.settings = {**settings_of(limits), **settings}
+        self._message = self.settings["message"]
+        self._encoder = NativeEncoder(min(limits.depth, self.settings["depth"]), self.settings["elements"])
+
+    # Messages. Those too large for a frame are returned with a head that says nothing: they go in pieces.
+
+    def encode_call(
+        self,
+        request: int,
+        target: int | bytes,
+        method: bytes,
+        args: Any,
+        kwargs: Any,
+        wants_answer: bool,
+        cached: bool,
+        deadline: int,
+        swizzler: Swizzler,
+    ) -> bytes:
+        """Return the bytes of a call, its arguments lowered.
+
+        :raises InsecureJelly: something in them is not on the whitelist.
+        :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
+        """
+        flags = frames.WANTS_ANSWER if wants_answer else 0
+        if cached:
+            flags |= frames.CACHED
+        if kwargs:
+            flags |= frames.KEYWORDS
+        if isinstance(target, int):
+            where = varint(target)
+        else:
+            flags |= frames.NAMED
+            where = _short(target)
+        opening = bytes((frames.CALL, 0, 0, 0, flags | (frames.DEADLINE if deadline >= 0 else 0)))
+        opening += varint(request) + where + _short(method)
+        if deadline >= 0:
+            opening += varint(deadline)
+        encoder = self._encoder
+        if swizzler.plain:
+            encoder.writer.write(opening)
+            try:
+                encoder.put(args)
+                if kwargs:
+                    encoder.put(kwargs)
+                return self._framed(encoder.take())
+            except (NotPlain, RecursionError):
+                encoder.take()
+            except BaseException:
+                encoder.take()
+                raise
+        parts = [opening, self.lower_bytes(args, swizzler)]
+        if kwargs:
+            parts.append(self.lower_bytes(kwargs, swizzler))
+        return self._framed(b"".join(parts))
+
+    def _framed(self, data: bytes) -> bytes:
+        """Return a message with its length in its head.
+
+        :raises LimitExceeded: the peer does not accept one of that size.
+        """
+        size = len(data) - HEAD
+        if size > FRAME:
+            if size > self._message:
+                raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
+            return data
+        return (data[0] | size << 8).to_bytes(HEAD, "little") + data[HEAD:]
+
+    def encode(self, message: Message) -> bytes:
+        """Return the bytes of one message; its payload must be encoded.
+
+        :raises LimitExceeded: it is larger than the peer accepts.
+        :raises ValueError: the message is one that is only received, or a payload is not encoded.
+        """
+        if isinstance(message, (Answer, Failed)):
+            data = message.payload.data
+            if data is None:
+                raise ValueError("the payload of a message to be sent must be encoded")
+            kind = frames.ANSWER if isinstance(message, Answer) else frames.FAILED
+            opening = varint(message.request)
+            size = len(opening) + len(data)
+            if size > self._message:
+                raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
+            return b"".join(((kind | min(size, FRAME) << 8).to_bytes(HEAD, "little"), opening, data))
+        if isinstance(message, Release):
+            return self.encode_releases([(message.target, message.count)], False)
+        if isinstance(message, ReleaseCache):
+            return self.encode_releases([(message.target, message.count)], True)
+        if isinstance(message, CacheReleased):
+            return frame(frames.CACHE_RELEASED, varint(message.target))
+        if isinstance(message, Cancel):
+            return frame(frames.CANCEL, varint(message.request))
+        if isinstance(message, Ping):
+            return frame(frames.PING, message.data)
+        if isinstance(message, Pong):
+            return frame(frames.PONG, message.data)
+        if isinstance(message, GoAway):
+            return frame(frames.GO_AWAY, _reason(message.reason))
+        if isinstance(message, Abort):
+            return frame(frames.ABORT, _reason(message.reason))
+        if isinstance(message, NotUnderstood):
+            return frame(frames.NOT_UNDERSTOOD, message.command)
+        raise ValueError(f"{type(message).__name__} is no message of this dialect, or is only received")
+
+    def encode_releases(self, owed: list[tuple[int, int]], cached: bool) -> bytes:
+        """Return the bytes of a batch of releases.
+
+        :param owed: numbers and counts.
+        :param cached: they are of copies.
+        """
+        kind = frames.RELEASE_CACHE if cached else frames.RELEASE
+        out = []
+        # Two numbers are 18 bytes at most.
+        for start in range(0, len(owed), FRAME // 18):
+            batch = owed[start : start + FRAME // 18]
+            out.append(frame(kind, b"".join([varint(number) + varint(count) for number, count in batch])))
+        return b"".join(out)
+
+    # Payloads.
+
+    def lower(self, value: Any, swizzler: Swizzler) -> Payload:
+        """Encode one value.
+
+        :raises InsecureJelly: something in it is not on the whitelist.
+        :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
+        """
+        if swizzler.plain:
+            try:
+                return Payload(PENDING, self._encoder.encode(value))
+            except (NotPlain, RecursionError):
+                pass
+        return Payload(PENDING, self.lower_bytes(value, swizzler))
+
+    def lower_bytes(self, value: Any, swizzler: Swizzler) -> bytes:
+        """Encode one value the long way, as an s-expression; see `lower`."""
+        try:
+            expression = swizzler.jelly(value, True)
+        except RecursionError:
+            raise LimitExceeded("a value nested too deeply to be sent") from None
+        encoder = self._encoder
+        encoder.writer.append(JELLY)
+        try:
+            put_form(encoder, expression)
+        except BaseException:
+            encoder.take()
+            raise
+        return encoder.take()
+
+    def lift(self, payload: Payload, swizzler: Swizzler) -> Any:
+        """Decode one value.
+
+        :raises InsecureJelly: something in it is not on the whitelist, or is malformed.
+        :raises LimitExceeded: it is nested too deeply.
+        """
+        held = payload.value
+        if isinstance(held, Jellied):
+            if not swizzler.plain:
+                check_atoms(held.expression, swizzler.taster)
+            try:
+                return swizzler.unjelly(held.expression)
+            except RecursionError:
+                raise LimitExceeded("a value nested too deeply to be read") from None
+        if isinstance(held, Broken):
+            raise held.error
+        if isinstance(held, Unchecked):
+            check_plain(held.value, swizzler.taster)
+            return held.value
+        return held
+
+
+def _short(name: bytes) -> bytes:
+    """Return a name with its length in one byte before it.
+
+    :raises LimitExceeded: it is too long for that.
+    """
+    if len(name) > _NAME:
+        raise LimitExceeded(f"a name of {len(name)} bytes; {_NAME} are the most")
+    return bytes((len(name),)) + name
+
+
+def _reason(text: str) -> bytes:
+    """Return a reason as bytes, cut where it is too long."""
+    return text.encode("utf-8", "replace")[:_REASON]

@@ -1,0 +1,245 @@
+"""The outgoing half of a session: calls, answers and releases in, bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from broker._limits import Limits
+from broker._messages.dialect import Dialect, Swizzler
+from broker._messages.messages import (
+    Abort,
+    Answer,
+    CacheReleased,
+    Cancel,
+    Failed,
+    GoAway,
+    Message,
+    NotUnderstood,
+    Ping,
+    Unknown,
+)
+from broker._messages.native import NAME, NativeDialect
+from broker._messages.pb import PBDialect
+from broker._session.answers import Answers
+from broker._session.caches import Caches
+from broker._session.exports import Exports
+from broker._session.imports import Imports
+from broker._session.outbox import SMALL, Outbox
+from broker._session.questions import Questions
+from broker._session.states import State
+from broker._values.payload import Payload
+from broker.errors import GoingAway, LimitExceeded
+
+__all__ = ["COMMAND_SIZE", "Sending"]
+
+#: Most bytes of an unknown command that are sent back; a longer one might be more than the peer accepts.
+COMMAND_SIZE: Final = 80
+
+
+class Sending:
+    """The tables of one connection, and what they lead to on the wire; see `Session` for the parameters."""
+
+    def __init__(
+        self, listener: bool, limits: Limits, dialects: tuple[bytes, ...], plain: bool, wake: Callable[[], None]
+    ) -> None:
+        self.listener = listener
+        self.limits = limits
+        self.dialects = dialects
+        self.plain = plain
+        self.state = State.NEW
+        #: Whether the peer has said that it closes the connection.
+        self.aborted = False
+        #: Why the peer takes no more calls, or None.
+        self.peer_leaves: str | None = None
+        self.dialect: Dialect | None = None
+        self.native: NativeDialect | None = None
+        new_number = self.new_number = count(1).__next__
+        self.exports = Exports(new_number, limits.references, "reference")
+        self.caches = Caches(new_number, limits.references, wake)
+        self.imports = Imports(wake)
+        self.questions = Questions()
+        self.answers = Answers(limits.calls)
+        self._spelled_out: PBDialect | None = None
+        self._out: list[bytes] = []
+        # Only there once something large was sent.
+        self.outbox: Outbox | None = None
+        # Calls above what the peer takes at a time, by request.
+        self._held: dict[int, tuple[bytes, int | bytes]] = {}
+
+    def call(
+        self,
+        target: int | bytes,
+        method: bytes,
+        args: Any,
+        kwargs: Any,
+        waiter: Any,
+        swizzler: Swizzler,
+        cached: bool = False,
+        deadline: int = -1,
+    ) -> int:
+        """Send a call.
+
+        :param args: the arguments, to be lowered; so are the keywords.
+        :param waiter: comes back in the `Answered` event; None for a call that wants no answer.
+        :param deadline: milliseconds it may take, or -1.
+        :returns: the number of the request.
+        :raises InsecureJelly: an argument may not cross; nothing was sent and nothing is pending. So it is with
+        :raises LimitExceeded: the peer would not accept it, or too much waits to be sent.
+        :raises GoingAway: the peer takes no more calls.
+        """
+        if self.peer_leaves is not None:
+            raise GoingAway(f"the other end is going away: {self.peer_leaves}")
+        questions = self.questions
+        request = questions.number()
+        dialect = self.sender
+        if dialect is None or self.state is State.CLOSED:
+            return request
+        wants = waiter is not None
+        data = dialect.encode_call(request, target, method, args, kwargs, wants, cached, deadline, swizzler)
+        native = self.native
+        if native is None:
+            self._out.append(data)
+        elif self.outbox is not None and self.outbox.size + len(data) > self.limits.buffer:
+            raise LimitExceeded(f"more than {self.limits.buffer} bytes wait to be sent")
+        elif self._held or len(questions.entries) >= native.settings["calls"]:
+            self._held[request] = data, target
+        else:
+            self._put(data, target)
+        if wants:
+            questions.entries[request] = waiter
+        return request
+
+    def cancel(self, request: int) -> bool:
+        """Say that the answer to a call of ours is not wanted any more; it will come all the same.
+
+        :returns: whether the call was not sent yet: then it is not sent at all, and nothing will come.
+        """
+        if self._held.pop(request, None) is not None:
+            self.questions.entries.pop(request, None)
+            return True
+        if self.native is not None and self.state is State.OPEN:
+            self._send(Cancel(request))
+        return False
+
+    def answer(self, request: int, payload: Payload) -> None:
+        """Send the result of their call."""
+        self._respond(Answer(request, payload))
+
+    def fail(self, request: int, payload: Payload) -> None:
+        """Send the failure of their call."""
+        self._respond(Failed(request, payload))
+
+    def _respond(self, message: Message) -> None:
+        if self.native is None:
+            self._send(message)
+        elif self.state is not State.CLOSED:
+            self._put(self.native.encode(message), None)
+
+    def _put(self, data: bytes, lane: int | bytes | None) -> None:
+        """Send a message of our own dialect that has a value in it, whole or in pieces."""
+        outbox = self.outbox
+        if outbox is None:
+            if len(data) <= SMALL:
+                self._out.append(data)
+                return
+            assert self.native is not None
+            self.outbox = outbox = Outbox(self.native.settings["streams"], self._out)
+        outbox.put(data, lane, bool(self.caches.ours.entries))
+
+    def _let_go(self) -> None:
+        """Send one of the calls that are held back."""
+        request = next(iter(self._held))
+        self._put(*self._held.pop(request))
+
+    def ping(self, data: bytes = b"") -> None:
+        """Ask the peer whether it is there."""
+        self._send(Ping(data))
+
+    def go_away(self, reason: str) -> None:
+        """Say that we begin no more calls."""
+        self._send(GoAway(reason))
+
+    def abort(self, reason: str) -> None:
+        """Say why the connection is about to be closed, unless the peer said so first."""
+        if self.native is not None and not self.aborted:
+            self._send(Abort(reason))
+
+    def not_understood(self, message: Unknown) -> None:
+        """Say that a command was not understood."""
+        self._send(NotUnderstood(message.command[:COMMAND_SIZE]))
+
+    def release(self, number: int) -> None:
+        """Send one release of an object of theirs."""
+        self._send_releases([(number, 1)], False)
+
+    def release_cache(self, number: int) -> None:
+        """Send one release of a copy of an object of theirs."""
+        self._send_releases([(number, 1)], True)
+
+    def uncache(self, number: int) -> None:
+        """Forget a cached object of ours that they hold no more, and say that no updates will come."""
+        if self.caches.ours.forget(number) and self.dialect is not None:
+            self._follow(self.dialect.encode(CacheReleased(number)))
+
+    def release_dropped(self) -> None:
+        """Send a release for everything of theirs that was dropped since the last time."""
+        if self.state is not State.OPEN:
+            return
+        if self.imports.owing:
+            self._send_releases(self.imports.releases(), False)
+        if self.caches.faces.owing:
+            self._send_releases(self.caches.faces.releases(), True)
+
+    def _send_releases(self, owed: list[tuple[int, int]], cached: bool) -> None:
+        if self.dialect is not None and self.state is not State.CLOSED:
+            self._follow(self.dialect.encode_releases(owed, cached))
+
+    def _follow(self, data: bytes) -> None:
+        """Send something that must not pass what waits."""
+        if self.outbox is None:
+            self._out.append(data)
+        else:
+            self.outbox.put_release(data)
+
+    @property
+    def pieces(self) -> bool:
+        """Whether large messages wait to be sent in pieces."""
+        return self.outbox is not None and self.outbox.pieces
+
+    def next_piece(self) -> bytes:
+        """Return, and forget, the next piece of a large message, or nothing when there is none."""
+        return b"" if self.outbox is None else self.outbox.next_piece()
+
+    def send_encoded(self, message: bytes) -> None:
+        """Send a message that is encoded already, behind those before it."""
+        if self.state is not State.CLOSED:
+            self._out.append(message)
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes that wait to be written."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    @property
+    def sender(self) -> Dialect | None:
+        """The dialect to send in, or None when nothing can be sent yet.
+
+        The listening side can send before it knows the choice if that is between ``pb`` and ``none``: spelled out,
+        which is right in both.
+        """
+        if self.dialect is None and self.listener and self.state is State.GREETING and NAME not in self.dialects:
+            if self._spelled_out is None:
+                self._spelled_out = PBDialect(self.limits, vocabulary=False)
+            return self._spelled_out
+        return self.dialect
+
+    def _send(self, message: Message) -> None:
+        dialect = self.dialect if self.state is State.OPEN else self.sender
+        if dialect is not None and self.state is not State.CLOSED:
+            self._out.append(dialect.encode(message))
