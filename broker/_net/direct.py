@@ -1,0 +1,78 @@
+"""Bytes put on the socket at once, where that is allowed.
+
+A reactor sends what is written in a later turn of its own: it has the socket watched, asks the system whether there is
+room, sends, and has it watched no more. For a small message that costs more than the message, and nearly always there
+is room. So what is written to an idle socket of Twisted's is given to the system at once, by the transport's own
+`writeSomeData`; what the system does not take goes the usual way, behind it.
+
+Only where nothing can be overtaken or skipped: not through TLS or any wrapper, not past bytes, a producer or a
+farewell that wait, not on a transport that somebody changed. What another kind of transport does, or another Twisted,
+is not guessed at. An error is not reported here, in the middle of a user's call: the bytes go the usual way then too,
+and the reactor meets the error where it always does.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+__all__ = ["is_plain", "send"]
+
+#: The state of Twisted's socket transports that is asked about before each send.
+_STATE: Final = (
+    "TLS",
+    "connected",
+    "dataBuffer",
+    "disconnecting",
+    "producer",
+    "_aborting",
+    "_tempDataLen",
+    "_writeDisconnected",
+    "_writeDisconnecting",
+)
+#: What bytes pass through on their way to the socket.
+_METHODS: Final = ("doWrite", "startWriting", "write", "writeSequence", "writeSomeData")
+
+
+def is_plain(transport: Any) -> bool:
+    """Return whether a transport is a socket of Twisted's, unchanged, so that `send` may be asked."""
+    # Imported late: a program without sockets need not have them.
+    from twisted.internet import tcp
+
+    if not isinstance(transport, tcp.Connection) or not all(hasattr(transport, name) for name in _STATE):
+        return False
+    known: list[type] = [tcp.Connection]
+    with suppress(ImportError):  # there are none on Windows
+        from twisted.internet import unix
+
+        known.append(unix.Server)
+    return all(
+        name not in vars(transport) and getattr(type(transport), name) in [getattr(kind, name) for kind in known]
+        for name in _METHODS
+    )
+
+
+def send(transport: Any, data: bytes, producer: Any = None) -> int:
+    """Send what the socket takes at once; return how many bytes that is, 0 when they have to go the usual way.
+
+    The transport's own limit of one send applies (128 KiB), so that one connection does not keep the others waiting.
+
+    :param transport: a plain one, see `is_plain`.
+    :param data: what is to be sent; at least a byte.
+    :param producer: who may be registered at the transport: the caller's own.
+    """
+    if (
+        transport.dataBuffer
+        or transport._tempDataLen
+        or transport.producer is not producer
+        or transport.TLS
+        or transport.disconnecting
+        or not transport.connected
+        or transport._writeDisconnecting
+        or transport._writeDisconnected
+        or transport._aborting
+    ):
+        return 0
+    sent = transport.writeSomeData(data)
+    # Anything else is the exception with which the connection is lost.
+    return sent if isinstance(sent, int) and sent > 0 else 0
