@@ -46,8 +46,11 @@ class BrokerProtocol(Broker, Protocol):
     _flow: Flow | None = None
     _waking = False
     _working = False
+    _leaving = False
     _put_off: Any = None
     _handshake: Any = None
+    #: Whether something came since somebody last looked.
+    heard = True
     #: Why this side closed the connection, if it did so because of an error.
     failed: Failure | None = None
 
@@ -111,6 +114,7 @@ class BrokerProtocol(Broker, Protocol):
         """Take bytes from the transport."""
         if self.session.state is State.CLOSED:
             return
+        self.heard = True
         self.session.receive_data(data)
         if self._put_off is None and not self._working:
             self._work()
@@ -123,6 +127,8 @@ class BrokerProtocol(Broker, Protocol):
         handled = 0
         self._turns += 1
         self._working = True
+        if self._flow is not None:
+            self._flow.burst = 0
         try:
             while True:
                 event = session.next_event()
@@ -131,7 +137,7 @@ class BrokerProtocol(Broker, Protocol):
                 self.handle(event)
                 handled += 1
                 if not handled % BATCH:
-                    self._write()
+                    self._write_early()
                 if end and perf_counter() > end:
                     self._put_off_rest()
                     break
@@ -161,11 +167,24 @@ class BrokerProtocol(Broker, Protocol):
             return
         self.session.release_dropped()
         self._write()
+        if self._leaving:
+            self._leaving = False
+            self.transport.loseConnection()
 
     def _write(self) -> None:
+        flow = self._flow
+        if flow is None:
+            return
         data = self.session.data_to_send()
-        if data and self._flow is not None:
-            self._flow.write(data)
+        if data:
+            flow.write(data)
+        if self.session.pieces:
+            flow.fill(self.session)
+
+    def _write_early(self) -> None:
+        if self._flow is not None:
+            self._flow.burst = 0
+        self._write()
 
     def releasesWaiting(self) -> None:
         """Something held was dropped: see that its release goes out, soon and from the right thread."""
@@ -190,6 +209,7 @@ class BrokerProtocol(Broker, Protocol):
         _log.error(
             "closing the connection with {peer}: {reason}", peer=self.peerName(), reason=reason.getErrorMessage()[:1000]
         )
+        self.session.abort(reason.getErrorMessage())
         self._write()
         self.session.closed()
         self.failed = reason
@@ -212,7 +232,9 @@ class BrokerProtocol(Broker, Protocol):
             return succeed(None)
         gone: Deferred[None] = Deferred()
         self.notifyOnDisconnect(lambda: gone.callback(None))
-        self.transport.loseConnection()
+        # In a turn that is at its end: what was answered in it is still to be written.
+        self._leaving = True
+        self.flush()
         return gone
 
     def peerName(self) -> str:
