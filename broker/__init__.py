@@ -16,24 +16,29 @@ from broker._limits import Limits
 from broker._net.connect import connect, serve
 from broker._net.factory import ClientFactory, ServerFactory
 from broker._objects.cacheable import Cacheable, RemoteCache, RemoteCacheObserver
+from broker._objects.context import deadline, remaining
 from broker._objects.copyable import Copyable, RemoteCopy
 from broker._objects.failures import CopiedFailure, CopyableFailure
 from broker._objects.pager import CallbackPageCollector, FilePager, Pager, StringPager, getAllPages
 from broker._objects.perspective import Avatar
 from broker._objects.reference import RemoteMethod, RemoteReference
 from broker._objects.referenceable import Referenceable, Root
+from broker._objects.shield import shielded
 from broker._objects.viewable import Viewable, ViewPoint
 from broker._values.jelly import Jellyable
 from broker._values.policy import SecurityOptions
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker._values.unjelly import Unjellyable
 from broker.errors import (
+    DeadlineExceeded,
     DeadReferenceError,
     Error,
+    GoingAway,
     InsecureJelly,
     LimitExceeded,
     NoSuchMethod,
     PBConnectionLost,
+    PeerSilent,
     ProtocolError,
     RemoteError,
 )
@@ -48,8 +53,10 @@ __all__ = [
     "Copyable",
     "CopyableFailure",
     "DeadReferenceError",
+    "DeadlineExceeded",
     "Error",
     "FilePager",
+    "GoingAway",
     "IPBRoot",
     "IPerspective",
     "IUsernameMD5Password",
@@ -60,6 +67,7 @@ __all__ = [
     "NoSuchMethod",
     "PBConnectionLost",
     "Pager",
+    "PeerSilent",
     "ProtocolError",
     "Referenceable",
     "Registry",
@@ -78,15 +86,18 @@ __all__ = [
     "Viewable",
     "__version__",
     "connect",
+    "deadline",
     "getAllPages",
     "globalRegistry",
     "globalSecurity",
     "passByValue",
     "registerException",
+    "remaining",
     "serve",
     "setUnjellyableFactoryForClass",
     "setUnjellyableForClass",
     "setUnjellyableForClassTree",
+    "shielded",
 ]
 
 __version__ = "0.1.0"
