@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from decimal import Decimal
+from sys import getsizeof
+from typing import TYPE_CHECKING, Any, Final, final
 
 from broker._values.graph import Keys
 from broker._values.shapes import KnownShapes
@@ -11,58 +13,105 @@ from broker.errors import BadValue, LimitExceeded
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-__all__ = ["fill_dict", "fill_set"]
+__all__ = ["Guard", "fill_dict", "fill_set"]
 
 #: In fewer keys than this it does not matter how many hash alike.
 _MANY: Final = 64
 #: How many keys, on the average, may have the same hash. Honest ones have a hash each.
 _ALIKE: Final = 8
+#: How many bytes of numbers within tuples may be hashed in one value.
+_DIGITS: Final = 256 * 1024 * 1024
 #: Types whose hashes a peer cannot choose, or of which only few values hash alike.
 _SAFE: Final[frozenset[type]] = frozenset((str, bytes, bool, float, type(None)))
 
 
-def fill_dict(target: dict[Any, Any], items: list[Any], keys: Keys, shapes: KnownShapes) -> None:
+@final
+class Guard:
+    """What hashing may cost, in one value that has shared parts.
+
+    :param depth: how deep keys may be nested, through references too.
+    """
+
+    __slots__ = ("_keys", "_left")
+
+    def __init__(self, depth: int) -> None:
+        self._keys = Keys(depth)
+        self._keys.shared = True
+        self._left = _DIGITS
+
+    def check(self, key: Any) -> None:
+        """Let a key pass, or not.
+
+        :raises LimitExceeded: it would be too costly.
+        """
+        if type(key) is not tuple and type(key) is not frozenset:
+            return
+        self._keys.check(key)
+        waiting: list[Any] = [key]
+        while waiting:
+            for part in waiting.pop():
+                kind = type(part)
+                if kind is tuple or kind is frozenset:
+                    waiting.append(part)
+                elif kind is int or kind is Decimal:
+                    # Their hashes are computed anew each time, from all of their digits.
+                    self._left -= getsizeof(part)
+        if self._left < 0:
+            raise LimitExceeded("dictionary keys, or members of sets, with too many digits")
+
+
+def fill_dict(target: dict[Any, Any], items: list[Any], guard: Guard | None, shapes: KnownShapes) -> None:
     """Enter keys and values, which come by turns.
 
+    :param guard: of what is hashed; None if the value has no shared parts.
     :raises BadValue: a key cannot be hashed.
     :raises LimitExceeded: the keys would be too costly to hash.
     """
     count: i64 = len(items)
-    if count > _MANY * 2:
-        _check(items[::2])
+    many = count > _MANY * 2
+    if many:
+        _check(items[::2], guard)
     position: i64 = 0
     while position < count:
         key = items[position]
         if type(key) is str:
             target[shapes.name(key)] = items[position + 1]
         else:
-            keys.put(target, key, items[position + 1])
+            if guard is not None and not many:
+                guard.check(key)
+            try:
+                target[key] = items[position + 1]
+            except TypeError:
+                raise BadValue(f"a key that cannot be hashed, of type {type(key).__name__}") from None
         position += 2
 
 
-def fill_set(target: set[Any], items: list[Any], keys: Keys) -> None:
+def fill_set(target: set[Any], items: list[Any], guard: Guard | None) -> None:
     """Add members.
 
     :raises BadValue: one cannot be hashed.
     :raises LimitExceeded: they would be too costly to hash.
     """
-    if keys.shared:
-        for item in items:
-            keys.check(item)
     if len(items) > _MANY:
-        _check(items)
+        _check(items, guard)
+    elif guard is not None:
+        for item in items:
+            guard.check(item)
     try:
         target.update(items)
     except TypeError:
         raise BadValue("a member of a set that cannot be hashed") from None
 
 
-def _check(items: list[Any]) -> None:
+def _check(items: list[Any], guard: Guard | None) -> None:
     """Refuse many keys with the same hash: each would be compared with all of them.
 
     Python salts the hashes of texts only; a peer can make any number of tuples, large integers, decimals or UUIDs
     that hash alike.
     """
+    if guard is not None:
+        for item in items:
+            guard.check(item)
     kinds = set(map(type, items)) - _SAFE
     if not kinds or kinds == {int} and -0x8000000000000000 <= min(items) and max(items) <= 0x7FFFFFFFFFFFFFFF:
         return

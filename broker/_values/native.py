@@ -207,10 +207,11 @@ class NativeEncoder:
         if kind is str:
             _put_str(writer, value)
         elif kind is int:
-            if -32 <= value <= 127:
-                writer.append(value & 0xFF)
+            number: int = value
+            if -32 <= number <= 127:
+                writer.append(number & 0xFF)
             else:
-                _put_int(writer, value)
+                _put_int(writer, number)
         elif kind is dict:
             self._put_dict(writer, value, depth)
         elif kind is list:
@@ -273,10 +274,11 @@ class NativeEncoder:
         for item in value:
             kind = type(item)
             if kind is int:
-                if -32 <= item <= 127:
-                    writer.append(item & 0xFF)
+                number: int = item
+                if -32 <= number <= 127:
+                    writer.append(number & 0xFF)
                 else:
-                    _put_int(writer, item)
+                    _put_int(writer, number)
             elif kind is str:
                 _put_str(writer, item)
             else:
@@ -326,10 +328,11 @@ class NativeEncoder:
             for item in value.values():
                 kind = type(item)
                 if kind is int:
-                    if -32 <= item <= 127:
-                        writer.append(item & 0xFF)
+                    number: int = item
+                    if -32 <= number <= 127:
+                        writer.append(number & 0xFF)
                     else:
-                        _put_int(writer, item)
+                        _put_int(writer, number)
                 elif kind is str:
                     _put_str(writer, item)
                 else:

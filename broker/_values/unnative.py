@@ -10,8 +10,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final, final
 
-from broker._values.graph import Keys
-from broker._values.hashed import fill_dict, fill_set
+from broker._values.hashed import Guard, fill_dict, fill_set
 from broker._values.moments import get_rare, size_of_rare
 from broker._values.payload import PENDING
 from broker._values.plain import NotPlain
@@ -139,7 +138,8 @@ class NativeDecoder:
         self._deepest: i64 = 0
         self._containers: list[Any] = []
         self._shapes: list[Shape] = []
-        self._hashing = Keys(depth)
+        #: The guard of what is hashed, once a container has been referred to.
+        self._hashing: Guard | None = None
         self._known = KnownShapes()
         self._zones: dict[str, tzinfo] = {}
         #: The beginning of an item that was cut, and how many bytes it needs to be understood.
@@ -170,7 +170,6 @@ class NativeDecoder:
     def begin(self) -> None:
         """Begin a value that comes in pieces."""
         self._forget()
-        self._hashing.shared = False
         self.value = None
         self._left = self._elements
         self._frames[0].left = 1
@@ -207,6 +206,7 @@ class NativeDecoder:
         self._level = 0
         self._containers.clear()
         self._shapes.clear()
+        self._hashing = None
         self._kept.clear()
         self._pieces.clear()
         self._want = 0
@@ -426,7 +426,8 @@ class NativeDecoder:
         value = self._containers[number]
         if value is PENDING:
             raise BadValue("a tuple or frozenset that contains itself")
-        self._hashing.shared = True
+        if self._hashing is None:
+            self._hashing = Guard(self._depth)
         return value
 
     def _packed(self, tag: i64, head: bytes, at: i64, data: bytes, position: i64) -> list[Any]:
