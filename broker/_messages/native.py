@@ -6,7 +6,7 @@ How messages lie in frames is in `broker._wire.frames`, how they are read in `br
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker._limits import Limits
 from broker._messages.dialect import Swizzler
@@ -25,14 +25,18 @@ from broker._messages.messages import (
     ReleaseCache,
 )
 from broker._messages.native_reader import NativeReader
-from broker._messages.native_values import JELLY, put_form
+from broker._messages.native_values import put_form
 from broker._values.native import NativeEncoder
 from broker._values.payload import PENDING, Broken, Jellied, Payload, Unchecked
 from broker._values.plain import NotPlain
 from broker._values.policy import check_atoms, check_plain
 from broker._wire import frames
-from broker._wire.frames import FRAME, HEAD, frame, varint
+from broker._wire.frames import FRAME, HEAD, frame, put_number, varint
+from broker._wire.pack import BytesWriter
 from broker.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["NAME", "NativeDialect", "settings_of"]
 
@@ -73,6 +77,40 @@ class NativeDialect(NativeReader):
 
     # Messages. Those too large for a frame are returned with a head that says nothing: they go in pieces.
 
+    def encode_plain(self, request: int, target: int | bytes, method: bytes, args: Any, kwargs: Any) -> bytes | None:
+        """Return the bytes of a call that wants an answer, or None when its arguments are not plain.
+
+        :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
+        """
+        encoder = self._encoder
+        try:
+            self._open_call(request, target, method, frames.WANTS_ANSWER | (frames.KEYWORDS if kwargs else 0), -1)
+            encoder.put(args)
+            if kwargs:
+                encoder.put(kwargs)
+            return self._framed()
+        except NotPlain:
+            return None
+        finally:
+            encoder.writer.truncate(0)
+
+    def encode_answer(self, request: int, value: Any) -> bytes | None:
+        """Return the bytes of an answer, or None when the result is not plain.
+
+        :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
+        """
+        encoder = self._encoder
+        writer = encoder.writer
+        try:
+            _open(writer, frames.ANSWER)
+            put_number(writer, request)
+            encoder.put(value)
+            return self._framed()
+        except NotPlain:
+            return None
+        finally:
+            writer.truncate(0)
+
     def encode_call(
         self,
         request: int,
@@ -95,44 +133,62 @@ class NativeDialect(NativeReader):
             flags |= frames.CACHED
         if kwargs:
             flags |= frames.KEYWORDS
-        if isinstance(target, int):
-            where = varint(target)
-        else:
-            flags |= frames.NAMED
-            where = _short(target)
-        opening = bytes((frames.CALL, 0, 0, 0, flags | (frames.DEADLINE if deadline >= 0 else 0)))
-        opening += varint(request) + where + _short(method)
-        if deadline >= 0:
-            opening += varint(deadline)
         encoder = self._encoder
         if swizzler.plain:
-            encoder.writer.write(opening)
             try:
+                self._open_call(request, target, method, flags, deadline)
                 encoder.put(args)
                 if kwargs:
                     encoder.put(kwargs)
-                return self._framed(encoder.take())
-            except (NotPlain, RecursionError):
-                encoder.take()
-            except BaseException:
-                encoder.take()
-                raise
-        parts = [opening, self.lower_bytes(args, swizzler)]
-        if kwargs:
-            parts.append(self.lower_bytes(kwargs, swizzler))
-        return self._framed(b"".join(parts))
+                return self._framed()
+            except NotPlain:
+                pass
+            finally:
+                encoder.writer.truncate(0)
+        # What lowers itself may make calls meanwhile, so nothing is written before that is over.
+        form = _jellied(args, swizzler)
+        named = _jellied(kwargs, swizzler) if kwargs else None
+        try:
+            self._open_call(request, target, method, flags, deadline)
+            put_form(encoder, form)
+            if kwargs:
+                put_form(encoder, named)
+            return self._framed()
+        finally:
+            encoder.writer.truncate(0)
 
-    def _framed(self, data: bytes) -> bytes:
-        """Return a message with its length in its head.
+    def _open_call(self, request: int, target: int | bytes, method: bytes, flags: int, deadline: int) -> None:
+        """Write a call up to its values."""
+        writer = self._encoder.writer
+        _open(writer, frames.CALL)
+        if deadline >= 0:
+            flags |= frames.DEADLINE
+        if isinstance(target, int):
+            writer.append(flags)
+            put_number(writer, request)
+            put_number(writer, target)
+        else:
+            writer.append(flags | frames.NAMED)
+            put_number(writer, request)
+            _put_name(writer, target)
+        _put_name(writer, method)
+        if deadline >= 0:
+            put_number(writer, deadline)
+
+    def _framed(self) -> bytes:
+        """Return the message that was written, with its length in its head.
 
         :raises LimitExceeded: the peer does not accept one of that size.
         """
-        size = len(data) - HEAD
-        if size > FRAME:
-            if size > self._message:
-                raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
-            return data
-        return (data[0] | size << 8).to_bytes(HEAD, "little") + data[HEAD:]
+        writer = self._encoder.writer
+        size: int = len(writer) - HEAD
+        if size <= FRAME:
+            writer[1] = size & 0xFF
+            writer[2] = size >> 8 & 0xFF
+            writer[3] = size >> 16
+        elif size > self._message:
+            raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
+        return writer.getvalue()
 
     def encode(self, message: Message) -> bytes:
         """Return the bytes of one message; its payload must be encoded.
@@ -201,18 +257,13 @@ class NativeDialect(NativeReader):
 
     def lower_bytes(self, value: Any, swizzler: Swizzler) -> bytes:
         """Encode one value the long way, as an s-expression; see `lower`."""
-        try:
-            expression = swizzler.jelly(value, True)
-        except RecursionError:
-            raise LimitExceeded("a value nested too deeply to be sent") from None
+        form = _jellied(value, swizzler)
         encoder = self._encoder
-        encoder.writer.append(JELLY)
         try:
-            put_form(encoder, expression)
-        except BaseException:
-            encoder.take()
-            raise
-        return encoder.take()
+            put_form(encoder, form)
+            return encoder.writer.getvalue()
+        finally:
+            encoder.writer.truncate(0)
 
     def lift(self, payload: Payload, swizzler: Swizzler) -> Any:
         """Decode one value.
@@ -236,14 +287,31 @@ class NativeDialect(NativeReader):
         return held
 
 
-def _short(name: bytes) -> bytes:
-    """Return a name with its length in one byte before it.
+def _open(writer: BytesWriter, kind: int) -> None:
+    """Write the head of a message whose length is not known yet."""
+    writer.append(kind)
+    writer.append(0)
+    writer.append(0)
+    writer.append(0)
+
+
+def _put_name(writer: BytesWriter, name: bytes) -> None:
+    """Write a name with its length in one byte before it.
 
     :raises LimitExceeded: it is too long for that.
     """
     if len(name) > _NAME:
         raise LimitExceeded(f"a name of {len(name)} bytes; {_NAME} are the most")
-    return bytes((len(name),)) + name
+    writer.append(len(name))
+    writer.write(name)
+
+
+def _jellied(value: Any, swizzler: Swizzler) -> Any:
+    """Lower a value to an s-expression."""
+    try:
+        return swizzler.jelly(value, True)
+    except RecursionError:
+        raise LimitExceeded("a value nested too deeply to be sent") from None
 
 
 def _reason(text: str) -> bytes:

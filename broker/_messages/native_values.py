@@ -62,11 +62,12 @@ def held(value: Any, jelly: bool, plain: bool) -> Payload:
 
 
 def put_form(encoder: NativeEncoder, expression: Any) -> None:
-    """Append an s-expression to the encoder's writer: lists, and atoms as they are.
+    """Append an s-expression to the encoder's writer, with its tag: lists, and atoms as they are.
 
     :raises InsecureJelly: there is something else in it.
     """
     writer = encoder.writer
+    writer.append(JELLY)
     waiting = [expression]
     while waiting:
         part = waiting.pop()

@@ -19,8 +19,11 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from broker._messages.messages import Call
 from broker._net.flow import Flow
 from broker._objects.broker import Broker
+from broker._objects.serving import serve
+from broker._session.events import Answered
 from broker._session.states import State
 from broker.errors import LimitExceeded, ProtocolError
 
@@ -132,9 +135,14 @@ class BrokerProtocol(Broker, Protocol):
         try:
             while True:
                 event = session.next_event()
-                if event is None:
+                if type(event) is Call:
+                    serve(self, event)
+                elif type(event) is Answered:
+                    self.answered(event)
+                elif event is None:
                     break
-                self.handle(event)
+                else:
+                    self.handle(event)
                 handled += 1
                 if not handled % BATCH:
                     self._write_early()

@@ -237,7 +237,7 @@ class Broker(Calling):
         if isinstance(event, Call):
             serve(self, event)
         elif isinstance(event, Answered):
-            self._answered(event)
+            self.answered(event)
         elif isinstance(event, Released):
             self._released(event)
         elif isinstance(event, Opened):
@@ -257,9 +257,14 @@ class Broker(Calling):
         for notifier in connects:
             self.guarded(notifier)
 
-    def _answered(self, event: Answered) -> None:
+    def answered(self, event: Answered) -> None:
+        """A call of ours was answered: tell who waits."""
+        payload = event.payload
+        if payload.data is None and not event.failed:
+            event.waiter.callback(payload.value)
+            return
         try:
-            value = self.unserialize(event.payload)
+            value = self.unserialize(payload)
             if isinstance(value, Deferred):
                 raise BadValue("a hook made a Deferred of an answer")
         except BaseException:  # noqa: BLE001

@@ -79,6 +79,8 @@ class Calling(Tables):
     ) -> Waiter:
         """Send a call that wants an answer; see `RemoteReference.callRemote` and `RemoteReference.options`."""
         waiter = Waiter()
+        waiter.broker = self
+        waiter.cancels = cancels
         if timeout is None:
             timeout = self.callTimeout
         current = CURRENT.get()
@@ -86,15 +88,17 @@ class Calling(Tables):
             left = current.left
             timeout = left if timeout is None or left < timeout else timeout
         try:
-            if timeout is None:
+            if timeout is None and not cached:
+                waiter.request = self.session.call_plain(target, method, args, kw, waiter)
+            if waiter.request:
+                if not self._turns:
+                    self.flush()
+            elif timeout is None:
                 self._send(cached, perspective, target, method, args, kw, waiter)
             else:
                 self._send_within(timeout, cached, perspective, target, method, args, kw, waiter)
         except Exception:  # noqa: BLE001  whatever a user's hooks raise while the arguments are lowered
             waiter.errback(Failure())
-        else:
-            waiter.broker = self
-            waiter.cancels = cancels
         return waiter
 
     def _send_within(

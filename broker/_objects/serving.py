@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from broker._messages.messages import Call
 from broker._objects.context import CURRENT, Deadline
 from broker._objects.failures import CopyableFailure, failure2Copyable, wire_name
+from broker._objects.flavor import find_method, keywords, positional
+from broker._objects.referenceable import Referenceable
 from broker._values.jelly import Jellyable
 from broker._values.payload import Payload
 from broker.errors import (
@@ -38,6 +40,10 @@ __all__ = ["WithArguments", "cancel", "fail", "serve"]
 
 _log = Logger()
 
+#: How the usual kind of object dispatches.
+_USUAL: Final = Referenceable.remoteMessageReceived
+#: What stands for the result of a call that has been answered already.
+_ANSWERED: Final = object()
 #: What a call fails with because of what the peer sent, whoever raised it.
 _REFUSALS: Final = (LimitExceeded, BadValue, NoSuchMethod)
 
@@ -56,12 +62,12 @@ def serve(broker: Broker, call: Call) -> None:
         if call.deadline >= 0 or CURRENT.get() is not None:
             result = _run_within(broker, target, call)
         else:
-            result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
-            if isinstance(result, CoroutineType):
-                result = Deferred.fromCoroutine(result)
+            result = _run(broker, target, call)
     except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
+        return
+    if result is _ANSWERED:
         return
     if isinstance(result, Deferred):
         _answer_later(broker, call, result)
@@ -69,6 +75,22 @@ def serve(broker: Broker, call: Call) -> None:
         _answer(broker, call, result)
     else:
         broker.discard(result)
+
+
+def _run(broker: Broker, target: Any, call: Call) -> Any:
+    """Run the method of a call; return its result, a Deferred of that, or that it has been answered."""
+    received = target.remoteMessageReceived
+    args = call.args
+    kwargs = call.kwargs
+    if args.data is not None or kwargs.data is not None or getattr(received, "__func__", None) is not _USUAL:
+        result = received(broker, _method_name(call), args, kwargs)
+        return Deferred.fromCoroutine(result) if isinstance(result, CoroutineType) else result
+    # The usual kind of object, and plain arguments: the same in fewer steps.
+    method = find_method(target, "remote_", _method_name(call))
+    result = method(*positional(args.value), **keywords(kwargs.value))
+    if call.wants_answer and broker.session.answer_plain(call.request, result):
+        return _ANSWERED
+    return broker.serialize(result, target.perspective)
 
 
 def _run_within(broker: Broker, target: Any, call: Call) -> Any:
@@ -83,8 +105,7 @@ def _run_within(broker: Broker, target: Any, call: Call) -> Any:
     own = Deadline(clock() + call.deadline / 1000, clock) if call.deadline > 0 else None
     token = CURRENT.set(own)
     try:
-        result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
-        return Deferred.fromCoroutine(result) if isinstance(result, CoroutineType) else result
+        return _run(broker, target, call)
     finally:
         CURRENT.reset(token)
 

@@ -111,6 +111,41 @@ class Sending:
             questions.entries[request] = waiter
         return request
 
+    def call_plain(self, target: int | bytes, method: bytes, args: Any, kwargs: Any, waiter: Any) -> int:
+        """Send the usual kind of call, one with plain arguments that wants an answer.
+
+        :returns: the number of the request; or 0, nothing having happened, for a call that must go by `call`.
+        :raises LimitExceeded: the peer would not accept it; nothing was sent and nothing is pending.
+        """
+        native = self.native
+        if native is None or not self.plain or self.state is not State.OPEN or self.outbox is not None:
+            return 0
+        questions = self.questions
+        if self.peer_leaves is not None or len(questions.entries) >= native.settings["calls"]:
+            return 0
+        data = native.encode_plain(questions.last + 1, target, method, args, kwargs)
+        if data is None or len(data) > SMALL:
+            return 0
+        self._out.append(data)
+        request = questions.number()
+        questions.entries[request] = waiter
+        return request
+
+    def answer_plain(self, request: int, value: Any) -> bool:
+        """Send the result of their call if it is plain.
+
+        :returns: whether it was; otherwise nothing has happened.
+        :raises LimitExceeded: the peer would not accept it.
+        """
+        native = self.native
+        if native is None or not self.plain or self.state is not State.OPEN:
+            return False
+        data = native.encode_answer(request, value)
+        if data is None:
+            return False
+        self._put(data, None)
+        return True
+
     def cancel(self, request: int) -> bool:
         """Say that the answer to a call of ours is not wanted any more; it will come all the same.
 
