@@ -8,6 +8,8 @@ and remembers the places that have it. Settling one may complete others; that go
 
 from __future__ import annotations
 
+from decimal import Decimal
+from sys import getsizeof
 from typing import Any, Final
 
 from broker._values.byvalue import ByValue
@@ -18,8 +20,8 @@ __all__ = ["Entry", "Holder", "Keys", "Member", "Slot", "settle"]
 #: How much hashing one value may cost, in parts looked at. Plain messages never come near: without shared parts it
 #: is at most the number of their elements, of which `Limits` allows four million.
 _HASHED: Final = 4 * 1024 * 1024
-#: What has no parts to be looked at.
-_ATOMS: Final = frozenset((str, bytes, int, float, bool, type(None)))
+#: What one instance of a registered class counts for, besides its parts: its ``__hash__`` is in Python.
+_CALL: Final = 8
 
 
 class Slot:
@@ -102,14 +104,19 @@ class Keys:
     """Guards what is hashed: dictionary keys and members of sets.
 
     References make it cheap to send a tuple that contains a tuple twice that contains ..., and hashing, unlike
-    everything else that is done here, looks at every occurrence of every part. Nesting through references is not
-    bounded by the nesting of the form either, and Python's hash of tuples recurses without looking at its stack.
+    everything else that is done here, looks at every occurrence of every part; in instances of registered classes too,
+    which are mostly hashed by their fields. Nesting through references is not bounded by the nesting of the form
+    either, and Python's hash of tuples recurses without looking at its stack.
+
+    :param classes: the classes registered.
     """
 
-    __slots__ = ("_classes", "_depth", "_left", "shared")
+    __slots__ = ("_classes", "_costs", "_depth", "_left", "shared")
 
     def __init__(self, depth: int, classes: dict[type, ByValue] | None = None) -> None:
         self._classes = classes or {}
+        #: By identity of what was looked at: the thing, what hashing it costs, and how deep it is.
+        self._costs: dict[int, tuple[Any, int, int]] = {}
         self._depth = depth
         self._left = _HASHED
         #: Whether the value has shared parts; if not, its own size and nesting bound everything.
@@ -122,20 +129,60 @@ class Keys:
         """
         if not self.shared:
             return
-        waiting = [(key, 0)]
-        while waiting:
-            part, depth = waiting.pop()
-            if type(part) is not tuple and type(part) is not frozenset:
-                known = self._classes.get(type(part))
-                if known is None:
-                    continue
-                part = known.parts(part)
-            self._left -= len(part) + 1
-            if self._left < 0:
-                raise LimitExceeded("dictionary keys, or members of sets, that are too large")
+        if self._has_parts(key):
+            if id(key) not in self._costs:
+                self._look_at(key)
+            _, cost, depth = self._costs[id(key)]
             if depth > self._depth:
                 raise LimitExceeded(f"nested deeper than {self._depth}")
-            waiting += [(item, depth + 1) for item in part if type(item) not in _ATOMS]
+        else:
+            cost = _digits(key)
+        self._left -= cost
+        if self._left < 0:
+            raise LimitExceeded("dictionary keys, or members of sets, that are too large")
+
+    def _has_parts(self, part: Any) -> bool:
+        kind = type(part)
+        return kind is tuple or kind is frozenset or kind in self._classes
+
+    def _look_at(self, key: Any) -> None:
+        """Work out what hashing something costs: each part is looked at once, however often it will be hashed."""
+        costs = self._costs
+        path: dict[int, tuple[list[Any], int]] = {}
+        waiting = [key]
+        while waiting:
+            part = waiting[-1]
+            ident = id(part)
+            if ident in costs:
+                waiting.pop()
+            elif ident in path:
+                inner, cost = path.pop(ident)
+                depth = -1
+                for item in inner:
+                    _, more, below = costs[id(item)]
+                    cost += more
+                    depth = max(depth, below)
+                costs[ident] = part, min(cost, _HASHED + 1), depth + 1
+            else:
+                inner, cost = self._inside(part)
+                path[ident] = inner, cost
+                for item in inner:
+                    if id(item) in path:
+                        raise LimitExceeded("a dictionary key, or member of a set, that contains itself")
+                waiting += inner
+
+    def _inside(self, part: Any) -> tuple[list[Any], int]:
+        """Return those parts of something that have parts, and what hashing it costs without them."""
+        known = self._classes.get(type(part))
+        items: Any = part if known is None else known.parts(part)
+        cost: int = len(items) + (1 if known is None else _CALL)
+        inner = []
+        for item in items:
+            if self._has_parts(item):
+                inner.append(item)
+            else:
+                cost += _digits(item)
+        return inner, cost
 
     def put(self, target: dict[Any, Any], key: Any, value: Any) -> None:
         """Enter something into a dictionary.
@@ -145,7 +192,7 @@ class Keys:
         self.check(key)
         try:
             target[key] = value
-        except TypeError:
+        except (TypeError, AttributeError):
             raise BadValue(f"a dictionary key that cannot be hashed, of type {type(key).__name__}") from None
 
     def add(self, target: set[Any], member: Any) -> None:
@@ -156,7 +203,7 @@ class Keys:
         self.check(member)
         try:
             target.add(member)
-        except TypeError:
+        except (TypeError, AttributeError):
             raise BadValue(f"a member of a set that cannot be hashed, of type {type(member).__name__}") from None
 
     def frozen(self, members: list[Any]) -> frozenset[Any]:
@@ -174,6 +221,11 @@ def _hashed_by_identity(value: Any) -> bool:
     """Return whether a blank instance can be hashed before it has its state."""
     hasher: Any = type(value).__hash__
     return type(value) is not Slot and hasher is object.__hash__
+
+
+def _digits(part: Any) -> int:
+    """Return what hashing the digits of a number costs: it is done anew each time."""
+    return getsizeof(part) >> 6 if type(part) is int or type(part) is Decimal else 0
 
 
 class Entry:
