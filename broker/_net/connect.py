@@ -11,6 +11,7 @@ from zope.interface import implementer
 from broker._limits import Limits
 from broker._net.endpoints import guarded, parse, parse_client
 from broker._net.factory import ClientFactory, ServerFactory, running_reactor
+from broker._net.leaving import GRACE
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
@@ -35,6 +36,16 @@ class Listener:
     def stopListening(self) -> Deferred[None]:
         """Take no more connections; those there are go on. Return a Deferred that fires when that is so."""
         return maybeDeferred(self._port.stopListening).addCallback(lambda _: None)
+
+    def goAway(self, reason: str = "shutting down", grace: float | None = GRACE) -> Deferred[None]:
+        """Take no more connections, have those there finish the calls in flight, and close them.
+
+        :param reason: what the clients are told; their further calls fail with `GoingAway`.
+        :param grace: seconds after which a connection is closed though calls are in flight, which then fail with
+            `PBConnectionLost`; None for no bound.
+        :returns: a Deferred that fires when all that is done.
+        """
+        return self.stopListening().addCallback(lambda _: self.factory.goAway(reason, grace))
 
     def getHost(self) -> IAddress:
         """Return the address."""
@@ -140,8 +151,8 @@ def serve(
     :param callTimeout: seconds that a call may take which says nothing else; None for no bound.
     :param keepalive: seconds of silence after which the other end is asked whether it is there; None for never.
     :param reactor: the reactor to use; by default the one that runs.
-    :returns: a Deferred, also awaitable, of a `Listener`; its ``getHost()`` is the address and ``stopListening()``
-        ends it. It fails with what the endpoint fails with.
+    :returns: a Deferred, also awaitable, of a `Listener`; its ``getHost()`` is the address, ``stopListening()``
+        takes no more connections, and ``goAway()`` ends those there too. It fails with what the endpoint fails with.
     :raises ValueError: the endpoint string is none.
     :raises TypeError: the root cannot be served.
     """

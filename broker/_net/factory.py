@@ -15,6 +15,7 @@ from zope.interface import implementer
 from broker._cred import portal as _portal  # noqa: F401  registers the adapter that makes a Portal a root
 from broker._cred.login import login
 from broker._limits import Limits
+from broker._net.leaving import GRACE, leave
 from broker._net.protocol import BrokerProtocol
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
@@ -113,6 +114,16 @@ class _Connections:
         if self.callTimeout is not None:
             connection.callTimeout = self.callTimeout
         return connection
+
+    def brokerOpened(self, broker: Any) -> None:
+        """A connection of ours has been greeted: tell if it does not speak what was asked for by name."""
+        if self.prefer == "broker/1" and broker.dialect != self.prefer:
+            _log.info(
+                "{peer} speaks {dialect}, not {preferred}",
+                peer=broker.peerName(),
+                dialect=broker.dialect,
+                preferred=self.prefer,
+            )
 
 
 class ClientFactory(_Connections, _ClientFactory):
@@ -263,11 +274,26 @@ class ServerFactory(_Connections, _ServerFactory):
         self.unanswered.add(connection)
         return connection
 
+    def goAway(self, reason: str = "shutting down", grace: float | None = GRACE) -> Deferred[None]:
+        """Have all connections finish the calls in flight and close; new calls are refused.
+
+        Connections that are made meanwhile are none of its business: stop listening first, or use `Listener.goAway`.
+
+        :param reason: what the clients are told; their further calls fail with `GoingAway`.
+        :param grace: seconds after which a connection is closed though calls are in flight, which then fail with
+            `PBConnectionLost`; None for no bound.
+        :returns: a Deferred that fires when all connections are gone.
+        """
+        there = self.connections | self.unanswered
+        clock = self.reactor or next((one.reactor for one in there if one.reactor is not None), None)
+        return leave(there, reason, grace, clock)
+
     def clientConnectionMade(self, protocol: Any) -> None:
         """A connection has been greeted; override this to hear of it."""
 
     def brokerOpened(self, broker: Any) -> None:
         """A connection of ours has been greeted."""
+        super().brokerOpened(broker)
         self.unanswered.discard(broker)
         self.connections.add(broker)
 
