@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import IO, Any, Final, NoReturn
 
 from twisted.cred.error import LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials
+from twisted.internet.defer import CancelledError
 from twisted.python import log
 from twisted.python.failure import Failure
 
@@ -14,7 +15,16 @@ from broker._objects.copyable import Copyable, RemoteCopy, dotted_name
 from broker._objects.flavor import registers
 from broker._values.path import brief
 from broker._values.registry import Registry, globalRegistry
-from broker.errors import WIRE_NAMES, BadValue, ConnectionRefused, LimitExceeded, RemoteError
+from broker.errors import (
+    WIRE_NAMES,
+    BadValue,
+    ConnectionRefused,
+    DeadlineExceeded,
+    GoingAway,
+    LimitExceeded,
+    PeerSilent,
+    RemoteError,
+)
 
 __all__ = ["CopiedFailure", "CopyableFailure", "failure2Copyable", "remote_exception", "TAG", "wire_name", "WITHHELD"]
 
@@ -42,7 +52,10 @@ def _known_exceptions() -> dict[str, type[BaseException]]:
             if not issubclass(value, unusable) and value.__name__ != "ExceptionGroup":
                 known[dotted_name(value)] = value
     known.update({name: cls for cls, name in WIRE_NAMES.items() if cls is not RemoteError})
-    known.update({dotted_name(cls): cls for cls in (BadValue, ConnectionRefused, LimitExceeded)})
+    ours = (BadValue, ConnectionRefused, DeadlineExceeded, GoingAway, LimitExceeded, PeerSilent)
+    known.update({dotted_name(cls): cls for cls in ours})
+    # What a call that was cancelled comes to.
+    known[dotted_name(CancelledError)] = CancelledError
     # What a login fails with.
     known.update({dotted_name(cls): cls for cls in (LoginDenied, LoginFailed, UnauthorizedLogin, UnhandledCredentials)})
     return known

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from broker import CopiedFailure, CopyableFailure, Error, LimitExceeded, Limits, Registry, RemoteError, Root
+from broker import (
+    CopiedFailure,
+    CopyableFailure,
+    DeadlineExceeded,
+    Error,
+    GoingAway,
+    LimitExceeded,
+    Limits,
+    PeerSilent,
+    Registry,
+    RemoteError,
+    Root,
+)
 from broker._objects.failures import WITHHELD
 from broker.testing import Pair
 from broker.testing.harness import Pairs
@@ -98,6 +110,19 @@ def test_a_limit_met_by_the_peer_has_its_class(pairs: Pairs) -> None:
     pair = pairs(Origin(), limits=Limits(string=500))
     error = pair.failure(pair.root.callRemote("large"))
     assert isinstance(error, LimitExceeded) and isinstance(error, RemoteError)
+
+
+@pytest.mark.parametrize("cls", [DeadlineExceeded, GoingAway, PeerSilent, CancelledError])
+def test_what_became_of_a_call_has_its_class(pairs: Pairs, cls: type[Exception]) -> None:
+    class Middle(Root):
+        def remote_pass_on(self) -> None:
+            raise cls("of a call of its own")
+
+    pair = pairs(Middle())
+    error = pair.failure(pair.root.callRemote("pass_on"))
+    assert isinstance(error, cls) and isinstance(error, RemoteError)
+    assert str(error) == "of a call of its own"
+    pairs.flush_logged(cls)
 
 
 @pytest.mark.parametrize("crosses", [True, False])
