@@ -61,7 +61,7 @@ class Keeper:
         self._asked: dict[Watched, float] = {}
         #: Those that are given up unless something comes in the next turn.
         self._doomed: list[Watched] = []
-        #: Those still to be looked at in this round, the next one last; when; and seconds from step to step.
+        #: Those still to be looked at in this round, when the next step is, and seconds from step to step.
         self._round: list[Watched] = []
         self._next = 0.0
         self._pace = interval
@@ -128,12 +128,11 @@ class Keeper:
     def _look(self, now: float) -> None:
         """Take the next step of a round."""
         if not self._round:
-            self._round = list(reversed(self._connections))
+            self._round = list(self._connections)
             self._pace = self.interval / -(-len(self._round) // STEP)
         step, self._round = self._round[-STEP:], self._round[:-STEP]
-        # A step that is late does not bring the others closer.
-        self._next = max(self._next, now - self._pace / 2) + self._pace
-        for connection in reversed(step):
+        self._next = max(self._next + self._pace, now)
+        for connection in step:
             if connection not in self._connections:
                 continue
             if connection.heard:

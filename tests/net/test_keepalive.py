@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import weakref
 from typing import Any
 
 import pytest
@@ -141,6 +143,55 @@ def test_a_connection_that_goes_while_it_is_asked_is_forgotten(clock: Clock) -> 
     assert connection.pings == [20] and connection.ended is None and len(keeper) == 1
 
 
+def test_a_connection_that_goes_at_the_last_moment_is_not_closed_again(clock: Clock) -> None:
+    keeper = Keeper(clock, 10)
+    connections = [Connection(clock) for _ in range(2)]
+
+    class First(Connection):
+        def silent(self, seconds: float) -> None:
+            super().silent(seconds)
+            for connection in connections:
+                keeper.remove(connection)
+
+    keeper.add(First(clock))
+    for connection in connections:
+        keeper.add(connection)
+    later(clock, 60)
+    assert [connection.ended for connection in connections] == [None, None]
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_connection_that_goes_during_a_round_is_not_asked(clock: Clock) -> None:
+    keeper = Keeper(clock, 10)
+    connections = [Connection(clock) for _ in range(3 * STEP)]
+    for connection in connections:
+        keeper.add(connection)
+    later(clock, 21)
+    asked = [connection for connection in connections if connection.pings]
+    assert len(asked) == STEP
+    for connection in connections:
+        if connection not in asked[:10]:
+            keeper.remove(connection)
+    later(clock, 100)
+    assert [connection for connection in connections if connection.pings] == asked
+    assert [connection for connection in connections if connection.ended] == asked[:10]
+
+
+@pytest.mark.parametrize("seconds", [5, 15, 25, 30])
+def test_nothing_is_kept_of_a_connection_that_went(clock: Clock, seconds: int) -> None:
+    keeper = Keeper(clock, 10, patience=20)
+    connections = [Connection(clock) for _ in range(3 * STEP)]
+    for connection in connections:
+        keeper.add(connection)
+    later(clock, seconds)
+    gone = [weakref.ref(connection) for connection in connections]
+    for connection in connections:
+        keeper.remove(connection)
+    del connections, connection
+    gc.collect()
+    assert {connection() for connection in gone} == {None}
+
+
 def test_closing_may_take_connections_away_and_bring_new_ones(clock: Clock) -> None:
     keeper = Keeper(clock, 10)
     fresh = Connection(clock, answers=True)
@@ -217,6 +268,15 @@ def test_a_process_that_was_suspended_gives_nobody_up(clock: Clock) -> None:
     connection.heard = connection.answers = True
     later(clock, 100)
     assert connection.ended is None
+
+
+def test_looks_that_were_missed_are_not_made_up_for(clock: Clock) -> None:
+    keeper = Keeper(clock, 10)
+    connection = Connection(clock, answers=True)
+    keeper.add(connection)
+    clock.advance(3600)
+    later(clock, 40)
+    assert len(connection.pings) <= 3
 
 
 def test_a_peer_that_died_meanwhile_is_given_up_all_the_same(clock: Clock) -> None:
