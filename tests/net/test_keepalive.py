@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 
 from broker._net.allowance import Allowance
 from broker._net.keepalive import STEP, Keeper, keep_alive
@@ -294,7 +293,8 @@ def test_what_waits_to_be_read_when_the_patience_ends_counts() -> None:
         """Reads between two rounds of its timers, as reactors do."""
 
         def turn(self) -> None:
-            for call in [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]:
+            due: list[Any] = [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]
+            for call in due:
                 self.calls.remove(call)
                 call.called = 1
                 call.func(*call.args, **call.kw)
@@ -325,11 +325,10 @@ def test_times_are_positive(clock: Clock, interval: float, patience: float | Non
 # By the operating system.
 
 
-class Socketed(StringTransport):
+class Socketed:
     """A transport with a socket under it."""
 
     def __init__(self, found: socket.socket) -> None:
-        super().__init__()
         self.found = found
 
     def getHandle(self) -> socket.socket:
@@ -339,11 +338,10 @@ class Socketed(StringTransport):
         self.found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
 
 
-class Wrapper(StringTransport):
+class Wrapper:
     """Another transport on top of one, like that of TLS."""
 
     def __init__(self, transport: Socketed) -> None:
-        super().__init__()
         self.transport = transport
         self.setTcpKeepAlive = transport.setTcpKeepAlive
 
@@ -363,7 +361,7 @@ def test_the_system_is_told_to_ask(wrapped: bool) -> None:
 
 
 def test_a_transport_without_tcp_or_without_a_peer_is_left_alone() -> None:
-    keep_alive(StringTransport(), 60)
+    keep_alive(object(), 60)
     with socket.socket() as found:
         pass
     keep_alive(Socketed(found), 60)
