@@ -89,7 +89,7 @@ def _put_int(writer: BytesWriter, value: int) -> None:
 def _put_str(writer: BytesWriter, value: str) -> None:
     """Append a text."""
     data = value.encode()
-    size: i64 = len(data)
+    size = len(data)
     if size < 32:
         writer.append(SHORT_STR + size)
     elif size < 256:
@@ -103,7 +103,7 @@ def _put_str(writer: BytesWriter, value: str) -> None:
 
 def _put_bytes(writer: BytesWriter, value: bytes) -> None:
     """Append a byte string."""
-    size: i64 = len(value)
+    size = len(value)
     if size < 256:
         writer.append(BYTES8)
         writer.append(size)
@@ -129,7 +129,6 @@ class NativeEncoder:
         "_epoch",
         "_known",
         "_left",
-        "_memo",
         "_number",
         "_open",
         "_seen",
@@ -148,9 +147,8 @@ class NativeEncoder:
         self._seen: dict[int, int] = {}
         #: The numbers of the tuples and frozensets that are not complete.
         self._open: list[int] = []
-        #: Shapes by their keys, those of earlier values too; they have a number if their epoch is that of this value.
+        #: Shapes of this value and earlier ones; they have a number if their epoch is that of this value.
         self._known = SentShapes()
-        self._memo = self._known.memo
         self._epoch: i64 = 0
         self._shapes: i64 = 0
 
@@ -257,7 +255,7 @@ class NativeEncoder:
         """Append a list."""
         if self._met(writer, value, depth):
             return
-        count: i64 = len(value)
+        count = len(value)
         self._charge(count)
         if count < 16:
             writer.append(SHORT_LIST + count)
@@ -286,7 +284,7 @@ class NativeEncoder:
 
     def _put_tuple(self, writer: BytesWriter, value: tuple[Any, ...], depth: i64) -> None:
         """Append a tuple."""
-        count: i64 = len(value)
+        count = len(value)
         if count == 0:
             writer.append(SHORT_TUPLE)
             return
@@ -305,7 +303,7 @@ class NativeEncoder:
 
     def _put_set(self, writer: BytesWriter, value: Any, mutable: bool, depth: i64) -> None:
         """Append a set or frozenset."""
-        count: i64 = len(value)
+        count = len(value)
         if (mutable or count) and self._met(writer, value, depth):
             return
         self._charge(count + _SET)
@@ -322,21 +320,10 @@ class NativeEncoder:
         """Append a dictionary."""
         if self._met(writer, value, depth):
             return
-        count: i64 = len(value)
+        count = len(value)
         self._charge(count * 2)
-        if 1 < count < 256 and self._put_shape(writer, value):
-            for item in value.values():
-                kind = type(item)
-                if kind is int:
-                    number: int = item
-                    if -32 <= number <= 127:
-                        writer.append(number & 0xFF)
-                    else:
-                        _put_int(writer, number)
-                elif kind is str:
-                    _put_str(writer, item)
-                else:
-                    self._put(writer, item, depth - 1)
+        if 1 < count < 256 and self._put_shape(writer, list(value.keys())):
+            self._put_items(writer, list(value.values()), depth - 1)
             return
         if count < 8:
             writer.append(SHORT_DICT + count)
@@ -347,17 +334,14 @@ class NativeEncoder:
             self._put(writer, key, depth - 1)
             self._put(writer, item, depth - 1)
 
-    def _put_shape(self, writer: BytesWriter, value: dict[Any, Any]) -> bool:
-        """Append the opening of a record, if the dictionary is one."""
-        for key in value:
+    def _put_shape(self, writer: BytesWriter, keys: list[Any]) -> bool:
+        """Append the opening of a record, if the dictionary with these keys is one."""
+        for key in keys:
             if type(key) is not str:
                 return False
-        keys = tuple(value)
-        shape = self._memo.get(keys)
+        shape = self._known.find(keys)
         if shape is None:
-            shape = self._known.add(keys)
-            if shape is None:
-                return False
+            return False
         if shape.epoch != self._epoch:
             if self._shapes == MOST_SHAPES:
                 return False
@@ -365,17 +349,18 @@ class NativeEncoder:
             shape.number = self._shapes
             self._shapes += 1
             writer.write(shape.head)
-        elif shape.number < 256:
+            return True
+        number: int = shape.number
+        if number < 256:
             writer.append(KNOWN8)
-            writer.append(shape.number)
+            writer.append(number)
         else:
             writer.append(KNOWN16)
-            number: int = shape.number
             write_i16_le(writer, number)
         return True
 
 
-def _same(before: i64, after: i64) -> None:
+def _same(before: int, after: int) -> None:
     """Compare the sizes that a list had; the collector of garbage may run code, and that may do anything."""
     if before != after:
         raise RuntimeError("list changed size while it was encoded")

@@ -76,7 +76,7 @@ def _put_ints(writer: BytesWriter, value: list[Any]) -> bool:
     write_i32_le(writer, len(value))
     if width == 1:
         for item in value:
-            small: i64 = item
+            small: int = item
             writer.append(small & 0xFF)
     elif width == 2:
         for item in value:

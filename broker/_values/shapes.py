@@ -16,7 +16,7 @@ __all__ = ["KnownShapes", "SentShape", "SentShapes", "Shape"]
 _HEAD: Final = 2048
 _HEADS: Final = 256 * 1024
 #: How many shapes that begin alike are told apart; of more, the oldest is forgotten.
-_ALIKE: Final = 4
+_ALIKE: Final = 8
 #: A memo of texts holds this many, none longer than _KEY characters, and starts anew when full: a peer fills it.
 _MEMO: Final = 2048
 _KEY: Final = 64
@@ -45,39 +45,55 @@ class SentShape:
     :ivar head: the bytes that open a record of this shape the first time in a value.
     :ivar epoch: the value in which it was sent last.
     :ivar number: its number within that value.
+    :ivar after: another shape with the same first key.
     """
 
-    __slots__ = ("epoch", "head", "number")
+    __slots__ = ("after", "epoch", "head", "keys", "number")
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, keys: list[Any], head: bytes) -> None:
+        self.keys = keys
         self.head = head
         self.epoch: i64 = 0
         self.number: i64 = 0
+        self.after: SentShape | None = None
 
 
 @final
 class SentShapes:
-    """The shapes that have been sent on one connection, by their keys."""
+    """The shapes that have been sent on one connection, by their first key."""
 
-    __slots__ = ("_size", "memo")
+    __slots__ = ("_memo", "_size")
 
     def __init__(self) -> None:
-        self.memo: dict[tuple[Any, ...], SentShape] = {}
+        self._memo: dict[Any, SentShape] = {}
         self._size: i64 = 0
 
-    def add(self, keys: tuple[str, ...]) -> SentShape | None:
-        """Return a new shape; None if its keys are too long to be remembered."""
-        head = _head(list(keys))
-        size: i64 = len(head)
-        if size > _HEAD:
+    def find(self, keys: list[Any]) -> SentShape | None:
+        """Return the shape with these keys, a new one if there is none; None if they are too long to be remembered."""
+        shape = self._memo.get(keys[0])
+        while shape is not None:
+            if shape.keys == keys:
+                return shape
+            shape = shape.after
+        return self._add(keys)
+
+    def _add(self, keys: list[Any]) -> SentShape | None:
+        head = _head(keys)
+        if len(head) > _HEAD:
             return None
-        self._size += size
+        self._size += len(head)
         if self._size > _HEADS:
             # Shapes that are forgotten are defined again, with another number, if the value still needs them.
-            self.memo.clear()
-            self._size = size
-        shape = SentShape(head)
-        self.memo[keys] = shape
+            self._memo.clear()
+            self._size = len(head)
+        shape = SentShape(keys, head)
+        alike = shape.after = self._memo.get(keys[0])
+        self._memo[keys[0]] = shape
+        for _ in range(_ALIKE - 2):
+            alike = None if alike is None else alike.after
+        if alike is not None and alike.after is not None:
+            self._size -= len(alike.after.head)
+            alike.after = None
         return shape
 
 
