@@ -1,88 +1,102 @@
-"""A bar chart as SVG: how many times better than the base each peer is, on a logarithmic scale."""
+"""The chart as SVG: a panel for each workload, a line in it for each peer, the best first, on a logarithmic scale."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
-from math import floor, log10
+from math import ceil, floor, log10
 
-from tests.benchmarks.runner import Comparison
-from tests.benchmarks.table import number, ratio
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.bases import base
+from tests.benchmarks.peers import load
+from tests.benchmarks.runner import Cell, Comparison
+from tests.benchmarks.table import number, ranked, unit
 
 __all__ = ["svg"]
 
-_LEFT, _WIDTH, _BAR, _GAP, _TOP = 120, 560, 12, 10, 56
-_COLOURS = ["#2a6f97", "#bc6c25", "#6a994e", "#7b2cbf", "#b5179e", "#495057"]
+_COLUMNS, _PANEL, _LABEL, _SCALE, _LINE = 2, 470, 160, 220, 15
+#: Above the panels, and in each panel above and below its lines.
+_TOP, _HEAD, _FOOT = 64, 38, 16
+_COLOURS = {"ours": "#d00000", "peer": "#2a6f97", "limit": "#868e96"}
+_KINDS = {"ours": "broker", "peer": "peers", "limit": "limits: no objects, only bytes"}
 
 
-def gains(comparison: Comparison, base: str, peers: list[str]) -> dict[str, dict[str, float]]:
-    """Return, for each workload, how many times better than the base each of the peers is."""
-    table: dict[str, dict[str, float]] = {}
-    for name, cells in comparison.cells.items():
-        for peer in peers:
-            quotient = ratio(cells.get(peer), cells.get(base))
-            if quotient is not None and quotient > 0:
-                gain = 1 / quotient if WORKLOADS[name].less_is_better else quotient
-                table.setdefault(name, {})[peer] = gain
-    return table
-
-
-def svg(comparison: Comparison, base: str) -> str:
+def svg(comparison: Comparison) -> str:
     """Return the chart as a document."""
-    peers = [peer for peer in comparison.peers if peer != base]
-    table = gains(comparison, base, peers)
-    values = [gain for row in table.values() for gain in row.values()] or [1.0]
-    low, high = floor(min(-0.3, log10(min(values)))), max(0.5, log10(max(values)) + 0.1)
-    row_height = _BAR * len(peers) + _GAP
-    height = _TOP + row_height * len(table) + 16
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 60} {height}" '
+    shown = {name: _shown(name, cells) for name, cells in comparison.cells.items()}
+    panels = {name: peers for name, peers in shown.items() if peers}
+    heights = [_TOP] * _COLUMNS
+    parts: list[str] = []
+    for name, peers in panels.items():
+        column = min(range(_COLUMNS), key=lambda i: (heights[i], i))
+        parts += _panel(comparison, name, peers, column * _PANEL, heights[column])
+        heights[column] += _HEAD + _LINE * len(peers) + _FOOT
+    width, height = _PANEL * _COLUMNS, max(heights)
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11" role="img">',
-        f"<title>Times better than {escape(comparison.titles[base])}, logarithmic scale</title>",
+        "<title>Medians of all peers in all workloads, logarithmic scales</title>",
         '<rect width="100%" height="100%" fill="white"/>',
-        *_legend(comparison, base, peers),
-        *_grid(low, high, height),
+        *_legend(),
     ]
-    for index, (name, row) in enumerate(table.items()):
-        parts += _bars(name, row, peers, _TOP + index * row_height, low, high)
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*head, *parts, "</svg>", ""])
 
 
-def _x(value: float, low: float, high: float) -> float:
-    return _LEFT + _WIDTH * (value - low) / (high - low)
+def _shown(name: str, cells: dict[str, Cell]) -> list[str]:
+    """Return the peers of a panel: a logarithmic scale has no place for zero."""
+    positive = {peer: cell for peer, cell in cells.items() if not cell.error and min(cell.samples, default=0) > 0}
+    return ranked(name, positive)
 
 
-def _legend(comparison: Comparison, base: str, peers: list[str]) -> list[str]:
-    parts = [f'<text x="8" y="16" font-weight="bold">times better than {escape(comparison.titles[base])}</text>']
-    x = 8
+def _legend() -> list[str]:
+    parts, x = ['<text x="8" y="20" font-weight="bold">Medians; the line is from smallest to largest</text>'], 8
+    for kind, text in _KINDS.items():
+        parts.append(f'<circle cx="{x + 5}" cy="38" r="4" fill="{_COLOURS[kind]}"/>')
+        parts.append(f'<text x="{x + 14}" y="42">{escape(text)}</text>')
+        x += 44 + 6 * len(text)
+    parts.append(f'<line x1="{x + 5}" y1="30" x2="{x + 5}" y2="46" stroke="#000" stroke-dasharray="3 2"/>')
+    parts.append(f'<text x="{x + 14}" y="42">twisted.spread.pb</text>')
+    return parts
+
+
+def _panel(comparison: Comparison, name: str, peers: list[str], left: int, top: int) -> list[str]:
+    cells = comparison.cells[name]
+    values = [value for peer in peers for value in cells[peer].samples]
+    low, high = floor(log10(min(values))), max(ceil(log10(max(values))), floor(log10(min(values))) + 1)
+    bottom = top + _HEAD + _LINE * len(peers)
+
+    def x(value: float) -> float:
+        return left + _LABEL + _SCALE * (log10(value) - low) / (high - low)
+
+    parts = [f'<text x="{left + _LABEL}" y="{top + 14}" font-weight="bold">{escape(name)}, {escape(unit(name))}</text>']
+    for power in range(low, high + 1):
+        at = f"{x(10.0**power):.1f}"
+        parts.append(f'<line x1="{at}" y1="{top + 32}" x2="{at}" y2="{bottom}" stroke="#ddd"/>')
+        parts.append(f'<text x="{at}" y="{top + 28}" text-anchor="middle" font-size="9">{_power(power)}</text>')
+    stock = base(comparison, name, "P")
+    if stock is not None and stock.median > 0:
+        at = f"{x(stock.median):.1f}"
+        parts.append(f'<line x1="{at}" y1="{top + 32}" x2="{at}" y2="{bottom}" stroke="#000" stroke-dasharray="3 2"/>')
     for index, peer in enumerate(peers):
-        colour, title = _COLOURS[index % len(_COLOURS)], comparison.titles[peer]
-        parts.append(f'<rect x="{x}" y="24" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 14}" y="33">{escape(title)}</text>')
-        x += 34 + 7 * len(title)
+        parts += _dot(peer, cells[peer], left, top + _HEAD + _LINE * index + 8, x)
     return parts
 
 
-def _grid(low: float, high: float, height: int) -> list[str]:
-    """Draw a line for each power of ten; the one at 1 is the base."""
-    parts = []
-    for power in range(int(low), int(high) + 1):
-        x, colour = _x(power, low, high), "#000" if power == 0 else "#ccc"
-        parts.append(f'<line x1="{x:.1f}" y1="{_TOP - 8}" x2="{x:.1f}" y2="{height - 8}" stroke="{colour}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{_TOP - 10}" text-anchor="middle">{10.0**power:g}</text>')
-    return parts
+def _power(power: int) -> str:
+    """Return a power of ten, briefly."""
+    for exponent, suffix in ((6, "M"), (3, "k")):
+        if power >= exponent:
+            return f"{10 ** (power - exponent)}{suffix}"
+    return f"{10.0**power:g}"
 
 
-def _bars(name: str, row: dict[str, float], peers: list[str], top: int, low: float, high: float) -> list[str]:
-    middle = top + _BAR * len(peers) / 2 + 4
-    parts = [f'<text x="{_LEFT - 8}" y="{middle:.1f}" text-anchor="end">{escape(name)}</text>']
-    one = _x(0, low, high)
-    for index, peer in enumerate(peers):
-        if peer not in row:
-            continue
-        end, y = _x(log10(row[peer]), low, high), top + index * _BAR
-        left, width = min(one, end), max(1.0, abs(end - one))
-        colour = _COLOURS[index % len(_COLOURS)]
-        parts.append(f'<rect x="{left:.1f}" y="{y}" width="{width:.1f}" height="{_BAR - 2}" fill="{colour}"/>')
-        parts.append(f'<text x="{max(one, end) + 4:.1f}" y="{y + 9}" font-size="9">{number(row[peer])}</text>')
-    return parts
+def _dot(peer: str, cell: Cell, left: int, y: int, x: Callable[[float], float]) -> list[str]:
+    colour, middle = _COLOURS[load(peer).kind], x(cell.median)
+    weight = ' font-weight="bold"' if load(peer).kind == "ours" else ""
+    title = load(peer).title.removeprefix("limit: ")
+    return [
+        f'<text x="{left + _LABEL - 8}" y="{y + 4}" text-anchor="end"{weight}>{escape(title)}</text>',
+        f'<line x1="{x(min(cell.samples)):.1f}" y1="{y}" x2="{x(max(cell.samples)):.1f}" y2="{y}" '
+        f'stroke="{colour}" stroke-width="2"/>',
+        f'<circle cx="{middle:.1f}" cy="{y}" r="4" fill="{colour}"/>',
+        f'<text x="{left + _LABEL + _SCALE + 12}" y="{y + 4}"{weight}>{number(cell.median)}</text>',
+    ]

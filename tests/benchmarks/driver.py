@@ -1,4 +1,4 @@
-"""The loop of a client on a reactor: keep so many operations in flight for so long, and count."""
+"""What every client does: keep so many operations in flight for so long, count, and say what that comes to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,38 @@ from time import perf_counter
 from typing import Any
 
 from tests.benchmarks.port import Operation
+from tests.benchmarks.workloads import Workload, same
 
-__all__ = ["Loop", "Timed", "percentile"]
+__all__ = ["Loop", "Timed", "check", "enough", "percentile", "percentiles", "rate"]
 
 
 def percentile(sorted_values: list[float], share: float) -> float:
     """Return the value below which that share of them lies."""
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
+
+
+def percentiles(times: list[float]) -> dict[str, Any]:
+    """Return median, 99th percentile and worst of latencies in seconds, as microseconds."""
+    ordered = sorted(times)
+    p50, p99 = (percentile(ordered, share) * 1e6 for share in (0.5, 0.99))
+    return {"value": p99, "p50": p50, "p99": p99, "worst": ordered[-1] * 1e6, "count": len(ordered)}
+
+
+def rate(workload: Workload, value: Any, count: int, elapsed: float) -> dict[str, Any]:
+    """Return what so many operations with that value in so many seconds come to, in the unit of the workload."""
+    each = count / elapsed
+    return {"value": each * len(value) / 1e6 if workload.unit == "MB/s" else each, "count": count}
+
+
+def check(workload: Workload, sent: Any, got: Any) -> None:
+    """See to it that an echo brought back what was sent."""
+    if workload.operation == "echo" and not same(sent, got):
+        raise AssertionError(f"{workload.name}: the echo is not what was sent: {repr(got)[:200]}")
+
+
+def enough(workload: Workload, took: float, seconds: float) -> bool:
+    """Tell whether one operation, the first, took so long that it is measurement enough."""
+    return took >= seconds and workload.in_flight == 1 and workload.unit != "us"
 
 
 class Loop:

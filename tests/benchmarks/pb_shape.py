@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from importlib import import_module
 from itertools import count
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tests.benchmarks.installed import lacking
 from tests.benchmarks.port import Done, Failed, Hold, Operation
 from tests.benchmarks.twisted_side import Client, Server, TwistedPeer
 from tests.benchmarks.workloads import WORKLOADS
 
-__all__ = ["PBPeer", "session_tables", "stock_tables"]
+__all__ = ["PB_WORKLOADS", "PBPeer", "session_tables", "stock_tables"]
 
 #: Sizes of the tables of one `Broker`.
 Tables = Callable[[Any], dict[str, int]]
+#: What fits into PB: no string of more than 640 KiB does.
+PB_WORKLOADS = frozenset(WORKLOADS) - {"bytes-16m"}
 #: The type name of the cacheable on the wire.
 _CACHED = "tests.benchmarks.pb_shape.Cached"
 
@@ -83,7 +85,9 @@ class _Cached:
 class _Server:
     """The listening half."""
 
-    def __init__(self, pb: Any, tables: Tables) -> None:
+    name = ""
+
+    def __init__(self, pb: Any, tables: Tables, options: dict[str, Any]) -> None:
         from twisted.internet import reactor as installed
 
         reactor: Any = installed
@@ -92,7 +96,7 @@ class _Server:
         target = type("Target", (_Target, pb.Referenceable), {})
         root = type("Root", (_Root, pb.Root), {"make": staticmethod(target)})()
         root.cached = type("Cached", (_Cached, pb.Cacheable), {"__module__": "tests.benchmarks.pb_shape"})()
-        listening: Any = reactor.listenTCP(0, pb.PBServerFactory(root), interface="127.0.0.1")
+        listening: Any = reactor.listenTCP(0, pb.PBServerFactory(root, **options), interface="127.0.0.1")
         self.port: int = listening.getHost().port
 
     def tables(self) -> dict[str, int]:
@@ -109,11 +113,12 @@ class _Server:
 class _Client:
     """The connected half."""
 
-    def __init__(self, pb: Any, port: int, tables: Tables, returns: bool) -> None:
+    def __init__(self, pb: Any, port: int, tables: Tables, returns: bool, options: dict[str, Any]) -> None:
         self._pb = pb
         self._port = port
         self._tables = tables
         self._returns = returns
+        self._options = options
         self._root: Any = None
         self._held: list[Any] = []
         self._target = type("Target", (_Target, pb.Referenceable), {})
@@ -125,7 +130,7 @@ class _Client:
 
         reactor: Any = installed
 
-        factory = _with_end(self._pb.PBClientFactory, lost)()
+        factory = _with_end(self._pb.PBClientFactory, lost)(**self._options)
         reactor.connectTCP("127.0.0.1", self._port, factory)
         factory.getRootObject().addCallbacks(made, failed)
         return factory
@@ -246,36 +251,54 @@ def _with_end(factory: Any, lost: Done) -> Any:
 class PBPeer(TwistedPeer):
     """A peer with PB's names.
 
-    :param module: where the names are.
+    :param module: what must be installed.
+    :param names: returns what has the names.
     :param tables: how its table sizes are asked for.
     :param returns: whether an argument comes back as itself in the answer. Stock PB releases the arguments of a call
         before it sends the answer, so that the owner has forgotten an object that nobody else holds, and gets None.
+    :param options: what both factories are given.
     """
 
-    offers = frozenset(WORKLOADS) - {"bytes-16m"}
-
-    def __init__(self, name: str, title: str, module: str, tables: Tables, *, returns: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        module: str,
+        tables: Tables,
+        *,
+        names: Callable[[], Any],
+        offers: frozenset[str] = PB_WORKLOADS,
+        returns: bool = True,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self._returns = returns
         self.name = name
         self.title = title
+        self.offers = offers
         self._module = module
+        self._names = names
         self._tables = tables
+        self._options = options or {}
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
-        try:
-            import_module(self._module)
-        except ImportError as error:
-            return f"{self._module} cannot be imported: {error}"
-        return None
+        return lacking(self._module)
+
+    def check(self, root: Any) -> None:
+        """See to it that the connection of the root is what is to be measured."""
 
     def listen(self) -> Server:
         """Listen on a free port of 127.0.0.1."""
-        return _Server(import_module(self._module), self._tables)
+        return _Server(self._names(), self._tables, self._options)
 
-    def open(self, port: int) -> Deferred[Client]:
+    def open(self, port: int, name: str) -> Deferred[Client]:
         """Connect and get the root."""
-        client = _Client(import_module(self._module), port, self._tables, self._returns)
+        client = _Client(self._names(), port, self._tables, self._returns, self._options)
         done: Deferred[Any] = Deferred()
+
+        def opened(root: Any) -> Client:
+            self.check(root)
+            return client.opened(root)
+
         client.connect(done.callback, done.errback)
-        return done.addCallback(client.opened)
+        return done.addCallback(opened)

@@ -31,6 +31,8 @@ class Control:
         sys.stdout.flush()
         os.dup2(2, 1)
         self._rest = b""
+        #: For a client: what the server told with its port.
+        self.name = ""
 
     def fileno(self) -> int:
         """Return the descriptor on which the commands come."""
@@ -54,20 +56,29 @@ class Peer(Protocol):
 
     `serve` and `drive` run the two workers: each takes commands from `control`, gives each of them to
     `worker.common` first and, when that returns None, does it itself, and answers it with `control.tell`, with an
-    `error` where it failed. Both return when `control.read` returns None. Peers on Twisted inherit all that from
-    `twisted_side.TwistedPeer`; one with blocking calls needs a loop over `control.read`.
+    `error` where it failed. Both return when `control.read` returns None. Peers inherit all that from
+    `twisted_side.TwistedPeer`, `asyncio_side.AsyncioPeer` or `blocking_side.BlockingPeer`.
     """
 
     name: str
     title: str
     #: Names of the workloads that it offers.
     offers: frozenset[str]
+    #: `ours`, `peer`, or `limit`: what does less than call objects, and so shows what there is to be had.
+    kind: str
+    #: Whether it is to run from sources only, see `sources`.
+    pure: bool
+    #: Names of the workloads that it does with one message for many calls.
+    batched: frozenset[str]
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
 
     def serve(self, control: Control) -> None:
-        """Be the server: listen on 127.0.0.1, tell `{"port": number}`, and serve until the harness is gone."""
+        """Be the server: listen on 127.0.0.1, tell `{"port": number, "name": text}`, serve until the harness is gone.
+
+        `name` is what a client must know beside the port, mostly nothing; the client finds it as `control.name`.
+        """
 
     def drive(self, control: Control, port: int) -> None:
         """Be the client: connect, tell `{"ready": true}`, and do what is asked until the harness is gone."""

@@ -8,15 +8,15 @@ import select
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-__all__ = ["ROOT", "Pair", "Worker", "WorkerError", "cores"]
+from tests.benchmarks.peers import load
+from tests.benchmarks.sources import environment, folder
 
-#: The folder that `tests` is in.
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["Pair", "Worker", "WorkerError", "cores"]
+
 #: Seconds that a worker has to start and connect.
 STARTING = 30.0
 
@@ -46,7 +46,13 @@ class Worker:
         if core is not None:
             command += ["--core", str(core)]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+            command,
+            cwd=folder(load(peer).pure),
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
         )
 
     def send(self, /, **command: Any) -> None:
@@ -110,24 +116,25 @@ class Worker:
 class Pair:
     """The server and a client of one peer, as a context manager.
 
-    :param trace: whether the server counts the memory of its Python objects, which makes it slow.
+    :param trace: the side that counts the memory of its Python objects, which makes it slow; empty for none.
     """
 
-    def __init__(self, peer: str, *, trace: bool = False) -> None:
+    def __init__(self, peer: str, *, trace: str = "") -> None:
         self.peer = peer
         server_core, self._core = cores()
         self._workers: list[Worker] = []
         try:
-            self.server = self._start("server", server_core, *["--trace"] * trace)
-            self._port = int(self.server.receive(STARTING)["port"])
-            self.client = self.another()
+            self.server = self._start("server", server_core, *["--trace"] * (trace == "server"))
+            where = self.server.receive(STARTING)
+            self._where = ["--port", str(where["port"]), "--name", where["name"]]
+            self.client = self.another(*["--trace"] * (trace == "client"))
         except BaseException:
             self.close()
             raise
 
     def another(self, *options: str) -> Worker:
         """Start one more client."""
-        client = self._start("client", self._core, "--port", str(self._port), *options)
+        client = self._start("client", self._core, *self._where, *options)
         client.receive(STARTING)
         return client
 

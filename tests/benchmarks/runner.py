@@ -6,18 +6,23 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
+from tests.benchmarks.installed import release
 from tests.benchmarks.peers import load
 from tests.benchmarks.process import Pair, WorkerError, cores
+from tests.benchmarks.sources import ROOT, form_of
 from tests.benchmarks.workloads import FULL, WORKLOADS, Sizes, Workload
 
 __all__ = ["Cell", "Comparison", "Plan"]
 
 #: Seconds that a cell may take beyond three times its time.
 PATIENCE = 30.0
+#: Rounds of memory that is counted, which is the same each time, and of resident memory, which each takes processes.
+COUNTED, RESIDENT = 1, 2
+#: What the peers are made of.
+_DISTRIBUTIONS = ["foolscap", "rpyc", "Pyro5", "serpent", "msgpack", "grpcio", "pycapnp", "uvloop"]
 
 
 @dataclass
@@ -65,7 +70,7 @@ class Comparison:
             if reason is not None:
                 self.absent[name] = reason
         self.peers = [name for name in plan.peers if name not in self.absent]
-        self.titles = {name: load(name).title for name in plan.peers}
+        self.where = where()
         self.cells: dict[str, dict[str, Cell]] = {}
         self._pairs: dict[str, Pair] = {}
         self._took: list[float] = []
@@ -82,17 +87,22 @@ class Comparison:
     def _row(self, workload: Workload) -> None:
         offering = [peer for peer in self.peers if workload.name in load(peer).offers]
         row = self.cells[workload.name] = {peer: Cell() for peer in offering}
-        for turn in range(self.plan.rounds):
+        for turn in range(self._rounds(workload)):
             for peer in offering:
                 self._tell(workload, peer, turn)
                 if row[peer].error is None:
                     self._cell(workload, peer, row[peer])
 
+    def _rounds(self, workload: Workload) -> int:
+        if workload.unit != "B":
+            return self.plan.rounds
+        return min(self.plan.rounds, COUNTED if workload.traced else RESIDENT)
+
     def _cell(self, workload: Workload, peer: str, cell: Cell) -> None:
         started = monotonic()
         try:
             cell.samples.append(self._held(workload, peer) if workload.unit == "B" else self._timed(workload, peer))
-        except WorkerError as error:
+        except (WorkerError, OSError) as error:
             cell.error = str(error)
             self._end(peer)
         self._took.append(monotonic() - started)
@@ -107,11 +117,12 @@ class Comparison:
     def _held(self, workload: Workload, peer: str) -> float:
         """Measure memory in processes of its own. A tenth is opened first, so that what is made once is not counted."""
         kind, held = "traced" if workload.traced else "rss", self.plan.sizes.held
-        with Pair(peer, trace=workload.traced) as pair:
+        with Pair(peer, trace=workload.side if workload.traced else "") as pair:
+            side = pair.server if workload.side == "server" else pair.client
             pair.client.ask(PATIENCE, do="hold", what=workload.operation, count=max(1, held // 10))
-            before = pair.server.ask(PATIENCE, do="memory")[kind]
+            before = side.ask(PATIENCE, do="memory")[kind]
             pair.client.ask(PATIENCE, do="hold", what=workload.operation, count=held)
-            return float(pair.server.ask(PATIENCE, do="memory")[kind] - before) / held
+            return float(side.ask(PATIENCE, do="memory")[kind] - before) / held
 
     def _end(self, peer: str) -> None:
         pair = self._pairs.pop(peer, None)
@@ -119,11 +130,13 @@ class Comparison:
             pair.close()
 
     def _tell(self, workload: Workload, peer: str, turn: int) -> None:
-        offers = [len([1 for peer in self.peers if name in load(peer).offers]) for name in self.plan.workloads]
-        total, done = sum(offers) * self.plan.rounds, len(self._took)
+        total, done = sum(map(self._cells, self.plan.workloads)), len(self._took)
         each = sum(self._took) / done if done else self.plan.seconds * 1.2 + 0.2
-        what = f"{workload.name} {self.titles[peer]} round {turn + 1}/{self.plan.rounds}"
+        what = f"{workload.name} {load(peer).title} round {turn + 1}/{self._rounds(workload)}"
         self._progress(done, total, what, each * (total - done))
+
+    def _cells(self, name: str) -> int:
+        return self._rounds(WORKLOADS[name]) * len([1 for peer in self.peers if name in load(peer).offers])
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that was measured."""
@@ -135,28 +148,32 @@ class Comparison:
         }
         return {
             "plan": asdict(self.plan),
-            "where": where(),
-            "titles": self.titles,
+            "where": self.where,
             "absent": self.absent,
             "cells": cells,
         }
+
+    @classmethod
+    def from_json(cls, written: dict[str, Any]) -> Comparison:
+        """Return a run that `as_json` described, as if it had just been made."""
+        plan = Plan(**{**written["plan"], "sizes": Sizes(**written["plan"]["sizes"])})
+        self = cls(plan, lambda *_: None)
+        self.where, self.absent = written["where"], written["absent"]
+        self.peers = [name for name in plan.peers if name not in self.absent]
+        self.cells = {
+            workload: {peer: Cell(cell["samples"], cell["error"]) for peer, cell in row.items()}
+            for workload, row in written["cells"].items()
+        }
+        return self
 
 
 def where() -> dict[str, Any]:
     """Return what the numbers depend on."""
     return {
         "python": platform.python_version(),
-        "twisted": version("twisted"),
+        "twisted": release("twisted"),
         "platform": sys.platform,
         "cores": cores(),
-        "core_is_compiled": compiled(),
+        "core_is_compiled": form_of(ROOT) == "compiled",
+        "releases": {name: release(name) for name in _DISTRIBUTIONS},
     }
-
-
-def compiled() -> bool:
-    """Tell whether the modules of broker that can be compiled are."""
-    try:
-        from broker._wire import banana
-    except ImportError:
-        return False
-    return not str(banana.__file__).endswith(".py")

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass, field
 from time import monotonic
 
+from tests.benchmarks.pb_shape import PBPeer
 from tests.benchmarks.peers import MODULES, load
 from tests.benchmarks.process import Pair, Worker, WorkerError
 from tests.benchmarks.screen import Progress
@@ -93,7 +94,8 @@ def _left(worker: Worker, before: dict[str, int]) -> dict[str, tuple[int, int]]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the soak can be told."""
     parser.add_argument("--calls", type=int, default=1_000_000, help="how many (1,000,000)")
-    parser.add_argument("--peer", choices=list(MODULES), default="broker-pb", help="(broker-pb)")
+    peers = [name for name in MODULES if isinstance(load(name), PBPeer)]
+    parser.add_argument("--peer", choices=peers, default="broker-pb", help="(broker-pb)")
 
 
 def main(options: argparse.Namespace) -> int:

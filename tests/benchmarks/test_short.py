@@ -9,45 +9,48 @@ import pytest
 
 from tests.benchmarks import compare, fairness, profiling, scaling
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.chart import svg
 from tests.benchmarks.codecs import CODECS
 from tests.benchmarks.driver import Loop, percentile
-from tests.benchmarks.page import page
-from tests.benchmarks.peers import MODULES, load
+from tests.benchmarks.peers import ALL, load
 from tests.benchmarks.port import Done, Failed
 from tests.benchmarks.process import Pair, WorkerError
-from tests.benchmarks.runner import Cell, Comparison, Plan
+from tests.benchmarks.runner import Comparison, Plan
 from tests.benchmarks.soak import Report, soak
-from tests.benchmarks.table import ratio, rows, text
+from tests.benchmarks.table import details, text
 from tests.benchmarks.workloads import FULL, SMALL, WORKLOADS, same, value_of
-
-
-def available(*names: str) -> list[str]:
-    """Return those of the peers that can be measured here."""
-    return [name for name in names if load(name).missing() is None]
 
 
 def quiet(done: int, total: int, what: str, left: float) -> None:
     """Show no progress."""
 
 
-@pytest.mark.parametrize("peer", available("stock", "broker-pb"))
+def ready(peer: str) -> str:
+    """Return the peer, or skip the test where it cannot be measured."""
+    reason = load(peer).missing()
+    if reason is not None:
+        pytest.skip(reason)
+    return peer
+
+
+@pytest.mark.parametrize("peer", ["stock", "broker-pb", "broker-native"])
 def test_a_short_soak_leaves_nothing(peer: str) -> None:
-    report = soak(peer, 3_000)
+    report = soak(ready(peer), 3_000)
     assert report.calls == 3_000
     assert report.left == {}
     assert all(len(parts) == 30 and min(parts) > 0 for parts in report.rss.values())
 
 
-@pytest.mark.parametrize("peer", available(*[name for name in MODULES if name != "stock-again"]))
+@pytest.mark.parametrize("peer", ALL)
 def test_every_workload_gives_a_positive_number(peer: str) -> None:
-    offered = [name for name in WORKLOADS if name in load(peer).offers]
+    offered = [name for name in WORKLOADS if name in load(ready(peer)).offers]
     timed = [name for name in offered if WORKLOADS[name].unit != "B"]
-    comparison = Comparison(Plan([peer], timed + ["memory-conn"], rounds=1, seconds=0.02, sizes=SMALL), quiet)
+    # What is counted may be nothing at all where a C library holds it, and with so few also where pages are counted.
+    held = [name for name in ("memory-conn", "memory-ref") if name in offered and peer != "grpc"]
+    comparison = Comparison(Plan([peer], timed + held, rounds=1, seconds=0.02, sizes=SMALL), quiet)
     comparison.run()
     cells = {name: row[peer] for name, row in comparison.cells.items()}
     assert {name: cell.error for name, cell in cells.items() if cell.error is not None} == {}
-    assert list(cells) == timed + ["memory-conn"]
+    assert list(cells) == timed + held
     assert all(len(cell.samples) == 1 and cell.samples[0] > 0 for cell in cells.values())
 
 
@@ -69,7 +72,7 @@ def test_a_cell_that_fails_is_reported_and_the_run_goes_on() -> None:
     failed, fine = comparison.cells["bytes-512k"]["stock"], comparison.cells["seq-null"]["stock"]
     assert failed.error is not None and failed.samples == []
     assert fine.error is None and len(fine.samples) == 2
-    assert "failed" in text(rows(comparison, "stock"))
+    assert "failed" in text(details(comparison, "bytes-512k"))
 
 
 def test_a_worker_that_does_not_answer_in_time_is_an_error_and_is_ended() -> None:
@@ -95,42 +98,19 @@ def test_the_command_writes_table_json_and_exit_code(tmp_path: Path, capsys: pyt
     options = ["--peers", "stock,echo", "--workloads", "seq-null,refs", "--rounds", "1", "--seconds", "0.02", "--small"]
     assert main([*options, "--json", str(target)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:2] == ["workload", "unit"] and lines[2].startswith("seq-null") and "×" in lines[2]
+    assert lines[0].split()[:2] == ["seq-null", "/s"] and len(lines[2].split()) > 5
     written = json.loads(target.read_text())
     assert written["cells"]["seq-null"]["echo"]["median"] > 0
     assert "echo" not in written["cells"]["refs"]
+    # What was written can be shown again, to the same tables.
+    assert main(["--again", str(target)]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--workloads", "seq-nul"])
     assert "'seq-nul' is none of" in capsys.readouterr().err
-
-
-def made() -> Comparison:
-    """Return a comparison with made-up numbers."""
-    comparison = Comparison(Plan(["stock", "echo"], []), quiet)
-    comparison.cells = {
-        "seq-null": {"stock": Cell([100.0, 300.0, 200.0]), "echo": Cell([400.0, 400.0])},
-        "latency": {"stock": Cell([50.0]), "echo": Cell([100.0])},
-        "refs": {"stock": Cell(error="it broke"), "echo": Cell()},
-    }
-    return comparison
-
-
-def test_table_page_and_chart_show_medians_spreads_and_ratios() -> None:
-    comparison = made()
-    assert ratio(comparison.cells["seq-null"]["echo"], comparison.cells["seq-null"]["stock"]) == 2.0
-    assert rows(comparison, "stock")[1:] == [
-        ["seq-null", "/s", "200 (100–300)", "400 (400–400)", "2×"],
-        ["latency", "us ↓", "50 (50–50)", "100 (100–100)", "2×"],
-        ["refs", "/s", "failed", "–", "–"],
-    ]
-    assert "it broke" in page(comparison, "stock")
-    chart = svg(comparison, "stock")
-    # Twice the rate is twice as good, twice the latency half as good.
-    assert chart.count("<rect") == 1 + 1 + 2
-    assert ">2<" in chart and ">0.5<" in chart
 
 
 def test_a_soak_report_names_what_is_left_and_what_grew() -> None:

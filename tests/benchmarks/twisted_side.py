@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
+from time import perf_counter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tests.benchmarks.driver import Loop, Timed, percentile
+from tests.benchmarks.driver import Loop, Timed, check, enough, percentiles, rate
 from tests.benchmarks.port import Control, Hold, Operation
 from tests.benchmarks.worker import common
-from tests.benchmarks.workloads import WORKLOADS, Sizes, Workload, same, value_of
+from tests.benchmarks.workloads import WORKLOADS, Sizes, Workload, value_of
 
 __all__ = ["Client", "Server", "TwistedPeer"]
 
@@ -25,6 +26,8 @@ class Server(Protocol):
     """The listening half of a peer."""
 
     port: int
+    #: What a client must know beside the port, if anything.
+    name: str
 
     def tables(self) -> dict[str, int]:
         """Return the size of every table of its connections, all connections together."""
@@ -49,6 +52,9 @@ class TwistedPeer(ABC):
     name: str
     title: str
     offers: frozenset[str]
+    kind = "peer"
+    pure = False
+    batched: frozenset[str] = frozenset()
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
@@ -59,8 +65,8 @@ class TwistedPeer(ABC):
         """Listen on a free port of 127.0.0.1."""
 
     @abstractmethod
-    def open(self, port: int) -> Deferred[Client]:
-        """Connect, ready for the first operation."""
+    def open(self, port: int, name: str) -> Deferred[Client]:
+        """Connect, ready for the first operation; `name` is what the server told with its port, if anything."""
 
     def serve(self, control: Control) -> None:
         """Be the server until the harness is gone."""
@@ -70,7 +76,7 @@ class TwistedPeer(ABC):
         server = self.listen()
         worker = _Worker(control, reactor)
         worker.tables = server.tables
-        control.tell({"port": server.port})
+        control.tell({"port": server.port, "name": server.name})
         reactor.run()
 
     def drive(self, control: Control, port: int) -> None:
@@ -85,7 +91,7 @@ class TwistedPeer(ABC):
             worker.tables = client.tables
             control.tell({"ready": True})
 
-        self.open(port).addCallback(opened).addErrback(worker.tell_failure)
+        self.open(port, control.name).addCallback(opened).addErrback(worker.tell_failure)
         reactor.run()
 
 
@@ -156,16 +162,18 @@ async def _run(client: Client, workload: Workload, sizes: Sizes, seconds: float)
     """Check the operation once, warm it up, and measure it."""
     value = value_of(workload.value, sizes)
     operation = client.operation(workload.operation, value)
+    started = perf_counter()
     got = await _once(operation)
-    if workload.operation == "echo" and not same(value, got):
-        raise AssertionError(f"{workload.name}: the echo is not what was sent: {repr(got)[:200]}")
+    took = perf_counter() - started
+    check(workload, value, got)
+    if enough(workload, took, seconds):
+        return rate(workload, value, 1, took)
     if workload.in_flight > 1 or workload.unit == "us":
         await _looped(operation, workload.in_flight, seconds / 5)
     if workload.unit == "us":
         return await _latency(client, operation, workload, sizes, seconds)
     loop = await _looped(operation, workload.in_flight, seconds)
-    rate = loop.count / loop.elapsed
-    return {"value": rate * len(value) / 1e6 if workload.unit == "MB/s" else rate, "count": loop.count}
+    return rate(workload, value, loop.count, loop.elapsed)
 
 
 async def _latency(
@@ -182,9 +190,7 @@ async def _latency(
     if workload.busy:
         other.stop()
         await load
-    times = sorted(timed.times)
-    p50, p99 = (percentile(times, share) * 1e6 for share in (0.5, 0.99))
-    return {"value": p99, "p50": p50, "p99": p99, "worst": times[-1] * 1e6, "count": len(times)}
+    return percentiles(timed.times)
 
 
 async def _hold(hold: Hold, count: int) -> dict[str, Any]:
@@ -232,9 +238,7 @@ async def _ping(operation: Operation, clock: Any, seconds: float) -> dict[str, A
 
     begin(0)
     await done
-    times.sort()
-    p50, p99 = (percentile(times, share) * 1e6 for share in (0.5, 0.99))
-    return {"p50": p50, "p99": p99, "worst": times[-1] * 1e6, "count": total}
+    return percentiles(times)
 
 
 def _once(operation: Operation) -> Deferred[Any]:

@@ -63,6 +63,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("side", choices=["server", "client"])
     parser.add_argument("peer")
     parser.add_argument("--port", type=int, default=0, help="where the server listens, for a client")
+    parser.add_argument("--name", default="", help="what the server told with its port, for a client")
     parser.add_argument("--core", type=int, help="the core to run on")
     parser.add_argument("--nice", type=int, default=0, help="how far to step back behind other processes")
     parser.add_argument("--trace", action="store_true", help="count the memory of Python objects")
@@ -73,6 +74,7 @@ def main(argv: list[str]) -> None:
         os.sched_setaffinity(0, {options.core})
     os.nice(options.nice)
     control = Control()
+    control.name = options.name
     peer = load(options.peer)
     if options.trace:
         tracemalloc.start()
@@ -80,6 +82,8 @@ def main(argv: list[str]) -> None:
         peer.serve(control)
     else:
         peer.drive(control, options.port)
+    # Threads that a library started may never end by themselves, and nothing here needs an orderly end.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ class Workload:
     :param in_flight: how many operations are under way at any time.
     :param busy: whether large byte strings are echoed on the same connection meanwhile.
     :param traced: whether memory is what tracemalloc counts, else what the resident set of the process grows by.
+    :param side: whose memory.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Workload:
     in_flight: int = 1
     busy: bool = False
     traced: bool = False
+    side: str = "server"
 
     @property
     def less_is_better(self) -> bool:
@@ -118,6 +120,12 @@ _ALL = [
     Workload("latency-busy", "echo", "the same while 512 KiB echoes run on the same connection", unit="us", busy=True),
     Workload("memory-conn", "connections", "Python memory at the server per idle connection", unit="B", traced=True),
     Workload("memory-ref", "references", "Python memory at the server per exported reference", unit="B", traced=True),
+    Workload(
+        *("memory-import", "references", "Python memory at the client per reference that it holds"),
+        unit="B",
+        traced=True,
+        side="client",
+    ),
     Workload("rss-conn", "connections", "resident memory at the server per idle connection", unit="B"),
     Workload("rss-ref", "references", "resident memory at the server per exported reference", unit="B"),
 ]

@@ -7,17 +7,35 @@ from typing import cast
 
 from tests.benchmarks.port import Peer
 
-__all__ = ["DEFAULT", "MODULES", "load"]
+__all__ = ["ALL", "DEFAULT", "MODULES", "load"]
 
-#: Name on the command line → module that has the peer as `PEER`.
+_HERE = "tests.benchmarks.peers"
+#: Name on the command line → the peer: its module and what it is called there.
 MODULES = {
-    "stock": "tests.benchmarks.peers.stock",
-    "stock-again": "tests.benchmarks.peers.stock_again",
-    "broker-pb": "tests.benchmarks.peers.broker_pb",
-    "echo": "tests.benchmarks.peers.echo",
+    "stock": f"{_HERE}.stock:PEER",
+    "stock-again": f"{_HERE}.stock:AGAIN",
+    "broker-native": f"{_HERE}.broker:NATIVE",
+    "broker-native-pure": f"{_HERE}.broker:NATIVE_PURE",
+    "broker-pb": f"{_HERE}.broker:PB",
+    "broker-pb-pure": f"{_HERE}.broker:PB_PURE",
+    "amp": f"{_HERE}.amp:PEER",
+    "foolscap": f"{_HERE}.foolscap:PLAIN",
+    "foolscap-tls": f"{_HERE}.foolscap:TLS",
+    "rpyc": f"{_HERE}.rpyc:PEER",
+    "rpyc-fetched": f"{_HERE}.rpyc:FETCHED",
+    "pyro-serpent": f"{_HERE}.pyro:SERPENT",
+    "pyro-msgpack": f"{_HERE}.pyro:MSGPACK",
+    "managers": f"{_HERE}.managers:PEER",
+    "grpc": f"{_HERE}.grpc:PEER",
+    "capnp": f"{_HERE}.capnp:PEER",
+    "echo": f"{_HERE}.echo:PEER",
+    "uvloop": f"{_HERE}.uvloop_echo:PEER",
+    "sockets": f"{_HERE}.sockets:PEER",
 }
 #: What is measured when nothing is chosen.
-DEFAULT = ["stock", "broker-pb", "echo"]
+DEFAULT = ["stock", "broker-native", "broker-pb", "echo"]
+#: What `all` means: stock PB once only.
+ALL = [name for name in MODULES if name != "stock-again"]
 
 
 def load(name: str) -> Peer:
@@ -25,4 +43,5 @@ def load(name: str) -> Peer:
 
     :raises KeyError: there is none.
     """
-    return cast(Peer, import_module(MODULES[name]).PEER)
+    module, _, attribute = MODULES[name].partition(":")
+    return cast(Peer, getattr(import_module(module), attribute))

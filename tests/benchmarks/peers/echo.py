@@ -67,6 +67,8 @@ class _Caller(Protocol):
 class _Server:
     """The listening half."""
 
+    name = ""
+
     def __init__(self) -> None:
         from twisted.internet import reactor as installed
 
@@ -145,13 +147,16 @@ class EchoPeer(TwistedPeer):
 
     name = "echo"
     title = "limit: bare Twisted echo"
-    offers = frozenset(name for name in WORKLOADS if name not in ("refs", "callback", "memory-ref", "rss-ref"))
+    kind = "limit"
+    offers = frozenset(
+        name for name in WORKLOADS if name not in ("refs", "callback", "memory-ref", "memory-import", "rss-ref")
+    )
 
     def listen(self) -> Server:
         """Listen on a free port of 127.0.0.1."""
         return _Server()
 
-    def open(self, port: int) -> Deferred[Client]:
+    def open(self, port: int, name: str) -> Deferred[Client]:
         """Connect."""
         client, done = _Client(port), Deferred[Any]()
         client.connect(done.callback, done.errback)

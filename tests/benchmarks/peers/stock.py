@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.benchmarks.pb_shape import PBPeer, stock_tables
 
-PEER = PBPeer("stock", "twisted.spread.pb", "twisted.spread.pb", stock_tables, returns=False)
+__all__ = ["AGAIN", "PEER"]
+
+
+def _names() -> Any:
+    from twisted.spread import pb
+
+    return pb
+
+
+PEER = PBPeer("stock", "twisted.spread.pb", "twisted.spread", stock_tables, names=_names, returns=False)
+#: What two equal peers differ by is the noise of the machine.
+AGAIN = PBPeer("stock-again", "twisted.spread.pb, again", "twisted.spread", stock_tables, names=_names, returns=False)

@@ -1,0 +1,173 @@
+"""RPyC: everything that is not a plain immutable value is passed by reference, and attributes are fetched remotely.
+
+Lists and dicts would stay at the client, so values are turned into nested tuples, which RPyC copies, and back, at both
+ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import perf_counter
+from typing import Any
+
+from tests.benchmarks.blocking_side import BlockingPeer, Client, Flight, Operation
+from tests.benchmarks.installed import lacking
+from tests.benchmarks.workloads import WORKLOADS
+
+__all__ = ["FETCHED", "PEER"]
+
+#: What is measured with a method fetched once: calls, and whatever is the same however the method was come by.
+_FETCHED = frozenset(
+    ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"]
+)
+_USUAL = frozenset(WORKLOADS) - {"bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m", "latency-busy"}
+_PORT = {"allow_public_attrs": False}
+
+
+def _lower(value: Any) -> Any:
+    """Return a value in tuples, marked where they stood for something else."""
+    if isinstance(value, dict):
+        return ("dict", *[(key, _lower(item)) for key, item in value.items()])
+    if isinstance(value, list):
+        return ("list", *(value if value and type(value[0]) is int else map(_lower, value)))
+    if isinstance(value, tuple):
+        return ("tuple", *map(_lower, value))
+    return value
+
+
+def _lift(value: Any) -> Any:
+    """Undo `_lower`."""
+    if not isinstance(value, tuple):
+        return value
+    kind, *items = value
+    if kind == "dict":
+        return {key: _lift(item) for key, item in items}
+    if kind == "list":
+        return items if items and type(items[0]) is int else [_lift(item) for item in items]
+    return tuple(map(_lift, items))
+
+
+def _service() -> Any:
+    import rpyc
+
+    class Target:
+        def exposed_echo(self, value: Any) -> Any:
+            return _lower(_lift(value)) if isinstance(value, tuple) else value
+
+    class Root(rpyc.Service, Target):  # type: ignore[misc]
+        def exposed_make(self) -> Any:
+            return Target()
+
+        def exposed_back(self, target: Any, value: Any) -> Any:
+            return target(value)
+
+    return Root
+
+
+class _Client:
+    """The connected half."""
+
+    def __init__(self, port: int, fetched: bool) -> None:
+        self._port = port
+        self._fetched = fetched
+        self._connection = self._connect()
+        self._held: list[Any] = []
+
+    def _connect(self) -> Any:
+        import rpyc
+
+        return rpyc.connect("127.0.0.1", self._port, config=_PORT)
+
+    def operation(self, name: str, value: Any) -> Operation:
+        """Return what does one of it."""
+        root = self._connection.root
+        if name == "echo":
+            return self._echo(root, value)
+
+        def refs() -> Any:
+            return root.make().echo(value)
+
+        def callback() -> Any:
+            return root.back(lambda number: number, value)
+
+        def connect() -> None:
+            connection = self._connect()
+            connection.root.echo(value)
+            connection.close()
+
+        return {"refs": refs, "callback": callback, "connect": connect}[name]
+
+    def _echo(self, root: Any, value: Any) -> Operation:
+        if isinstance(value, (int, bytes)):
+            method = root.echo
+            return (lambda: method(value)) if self._fetched else (lambda: root.echo(value))
+        if self._fetched:
+            method = root.echo
+            return lambda: _lift(method(_lower(value)))
+        return lambda: _lift(root.echo(_lower(value)))
+
+    def flight(self, value: Any) -> Flight:
+        """Return what keeps many echoes in flight, with an asynchronous wrapper that is made once for both forms."""
+        import rpyc
+
+        call = rpyc.async_(self._connection.root.echo)
+        plain = isinstance(value, int)
+
+        def start() -> Any:
+            return call(value if plain else _lower(value))
+
+        def flight(in_flight: int, end: float) -> int:
+            waiting = deque(start() for _ in range(in_flight))
+            count = 0
+            while waiting:
+                result = waiting.popleft().value
+                if not plain:
+                    _lift(result)
+                count += 1
+                if perf_counter() < end:
+                    waiting.append(start())
+            return count
+
+        return flight
+
+    def hold(self, what: str, count: int) -> None:
+        """Open and keep connections or references."""
+        root = self._connection.root
+        for _ in range(count):
+            if what == "connections":
+                connection = self._connect()
+                self._held.append((connection, connection.root))
+            else:
+                self._held.append(root.make())
+
+
+class RPyCPeer(BlockingPeer):
+    """A thread for each connection."""
+
+    def __init__(self, name: str, title: str, offers: frozenset[str], fetched: bool) -> None:
+        self.name = name
+        self.title = title
+        self.offers = offers
+        self._fetched = fetched
+
+    def missing(self) -> str | None:
+        """Return why this peer cannot be measured here, or None when it can."""
+        return lacking("rpyc")
+
+    def listen(self) -> int:
+        """Listen on a free port of 127.0.0.1."""
+        from rpyc.utils.server import ThreadedServer
+
+        server = ThreadedServer(_service(), hostname="127.0.0.1", port=0, protocol_config=_PORT)
+        threading.Thread(target=server.start, daemon=True).start()
+        port: int = server.port
+        return port
+
+    def open(self, port: int) -> Client:
+        """Connect."""
+        return _Client(port, self._fetched)
+
+
+PEER = RPyCPeer("rpyc", "RPyC", _USUAL, False)
+FETCHED = RPyCPeer("rpyc-fetched", "RPyC, method fetched once", _FETCHED, True)
