@@ -22,7 +22,7 @@ from broker._wire.pack import (
 if TYPE_CHECKING:
     from mypy_extensions import i16, i32, i64
 
-__all__ = ["floats", "ints", "put_run"]
+__all__ = ["COMPILED", "floats", "ints", "put_run"]
 
 _SWAPPED: Final = sys.byteorder == "big"
 _CODES: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -32,8 +32,8 @@ def _one_by_one() -> None:
     """Something whose type tells whether this module is compiled."""
 
 
-#: Compiled loops are faster than `array`, which is faster than loops that are not compiled.
-_COMPILED: Final = type(_one_by_one).__name__ != "function"
+#: Whether this package is compiled. Compiled loops are faster than `array`, and that is faster than other loops.
+COMPILED: Final = type(_one_by_one).__name__ != "function"
 
 
 def put_run(writer: BytesWriter, value: list[Any]) -> bool:
@@ -42,9 +42,9 @@ def put_run(writer: BytesWriter, value: list[Any]) -> bool:
     :returns: whether it could.
     """
     if type(value[0]) is int:
-        return _put_ints(writer, value) if _COMPILED else _put_int_array(writer, value)
+        return _put_ints(writer, value) if COMPILED else _put_int_array(writer, value)
     if type(value[0]) is float:
-        return _put_floats(writer, value) if _COMPILED else _put_float_array(writer, value)
+        return _put_floats(writer, value) if COMPILED else _put_float_array(writer, value)
     return False
 
 
@@ -138,7 +138,7 @@ def ints(data: bytes, position: i64, width: i64, count: i64) -> list[Any]:
 
     :param width: the bytes of each: 1, 2, 4 or 8.
     """
-    if not _COMPILED:
+    if not COMPILED:
         return _unpacked(_CODES[width], data[position : position + width * count])
     stop: i64 = position + width * count
     made: list[Any] = []
@@ -164,7 +164,7 @@ def ints(data: bytes, position: i64, width: i64, count: i64) -> list[Any]:
 
 def floats(data: bytes, position: i64, count: i64) -> list[Any]:
     """Return floats that are there in full."""
-    if not _COMPILED:
+    if not COMPILED:
         return _unpacked("d", data[position : position + 8 * count])
     stop: i64 = position + 8 * count
     made: list[Any] = []

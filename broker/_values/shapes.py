@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
+from broker._values.runs import COMPILED
 from broker._values.tags import RECORD, SHORT_LIST, SHORT_STR, STR, STR8
 from broker.errors import BadValue
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-__all__ = ["KnownShapes", "SentShape", "SentShapes", "Shape"]
+__all__ = ["NO_SHAPE", "KnownShapes", "SentShape", "SentShapes", "Shape", "fill_record"]
 
 #: Most bytes of the keys of one shape, and of all that one side of a connection remembers.
 _HEAD: Final = 2048
@@ -115,6 +116,21 @@ class Shape:
             raise BadValue("a record with the same key twice")
         self.head = b""
         self.after: Shape | None = None
+
+
+#: The shape of what is no record.
+NO_SHAPE: Final = Shape([])
+
+
+def fill_record(record: dict[str, Any], shape: Shape, values: list[Any]) -> None:
+    """Enter values into a copy of the blank record of a shape, as many as there are keys."""
+    if not COMPILED:
+        record.update(zip(shape.keys, values, strict=True))
+        return
+    position: i64 = 0
+    for key in shape.keys:
+        record[key] = values[position]
+        position += 1
 
 
 @final

@@ -15,7 +15,7 @@ from broker._values.moments import get_rare, size_of_rare
 from broker._values.payload import PENDING
 from broker._values.plain import NotPlain
 from broker._values.runs import floats, ints
-from broker._values.shapes import KnownShapes, Shape
+from broker._values.shapes import NO_SHAPE, KnownShapes, Shape, fill_record
 from broker._values.tags import (
     BACK,
     BIG,
@@ -66,6 +66,8 @@ _SET: Final = 4
 _LARGE: Final = 1024
 #: Pieces smaller than this are collected as bytes too: an object for each would be many times their size.
 _PIECE: Final = 4096
+#: The items of a frame that is not in use.
+_NOTHING: Final[list[Any]] = []
 
 
 @final
@@ -84,9 +86,9 @@ class _Frame:
         self.kind: i64 = _ROOT
         self.left: i64 = 0
         self.number: i64 = 0
-        self.items: list[Any] = []
+        self.items = _NOTHING
         self.target: Any = None
-        self.shape: Shape | None = None
+        self.shape = NO_SHAPE
 
 
 def _u32(data: bytes, position: i64) -> i64:
@@ -172,7 +174,9 @@ class NativeDecoder:
         self._forget()
         self.value = None
         self._left = self._elements
-        self._frames[0].left = 1
+        root = self._frames[0]
+        root.items = []
+        root.left = 1
 
     def feed(self, data: bytes, position: int, end: int) -> bool:
         """Take the next piece of a value, `data[position:end]`, or what it needs of it.
@@ -198,18 +202,19 @@ class NativeDecoder:
         level = self._deepest
         while level >= 0:
             frame = frames[level]
-            frame.items = []
+            frame.items = _NOTHING
             frame.target = None
-            frame.shape = None
             level -= 1
         self._deepest = 0
         self._level = 0
         self._containers.clear()
         self._shapes.clear()
         self._hashing = None
-        self._kept.clear()
-        self._pieces.clear()
-        self._want = 0
+        if self._need:
+            self._need = 0
+            self._want = 0
+            self._kept.clear()
+            self._pieces.clear()
 
     def _feed(self, data: bytes, position: i64, end: i64) -> bool:
         while True:
@@ -248,6 +253,7 @@ class NativeDecoder:
         start = _start(tag)
         if need > _LARGE and start and size >= start:
             self._head = item[:start]
+            self._need = need
             self._want = need - size
             if size > start:
                 self._pieces.append(item[start:])
@@ -569,8 +575,7 @@ class NativeDecoder:
             return
         self._level -= 1
         if kind == RECORD:
-            assert frame.shape is not None
-            frame.target.update(zip(frame.shape.keys, frame.items, strict=True))
+            fill_record(frame.target, frame.shape, frame.items)
         elif kind == TUPLE:
             made = tuple(frame.items)
             self._containers[frame.number] = made
