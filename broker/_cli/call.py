@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
 
     async def use(reactor: Any, reference: RemoteReference) -> None:
-        call = reference.callRemote(arguments.method, *arguments.arguments, **dict(arguments.kw))
-        print(shown(await call.addTimeout(arguments.timeout, reactor)))
+        patient = reference.options(timeout=arguments.timeout)
+        print(shown(await patient.callRemote(arguments.method, *arguments.arguments, **dict(arguments.kw))))
 
     return run_client("call", parser, arguments, use)

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable
 from getpass import getpass
-from typing import Any
+from typing import Any, Final
 
 from twisted.cred.credentials import Anonymous, UsernamePassword
 from twisted.internet.defer import CancelledError
@@ -16,7 +16,10 @@ from broker._cli.run import fail, log_to, run
 from broker._net.connect import connect
 from broker._objects.reference import RemoteReference
 
-__all__ = ["client_parser", "positive", "run_client"]
+__all__ = ["DIALECT_NAMES", "client_parser", "positive", "run_client"]
+
+#: What ``--prefer`` and ``--require`` take.
+DIALECT_NAMES: Final = ("broker/1", "pb")
 
 
 def positive(text: str) -> float:
@@ -43,8 +46,16 @@ def client_parser(command: str, description: str, epilog: str) -> ArgumentParser
     login.add_argument("--user", metavar="NAME", help="log in, and use what that user is given instead of the root")
     login.add_argument("--password-file", metavar="FILE", help="its first line is the password (else it is asked for)")
     login.add_argument("--anonymous", action="store_true", help="log in as nobody in particular")
+    dialect = parser.add_argument_group("dialect")
+    helps = {"prefer": "speak this one if the server can: broker/1 (the default) or pb", "require": "this one or none"}
+    for name, text in helps.items():
+        dialect.add_argument(f"--{name}", choices=DIALECT_NAMES, metavar="DIALECT", help=text)
     parser.add_argument(
-        "--timeout", type=positive, default=30.0, metavar="S", help="seconds to wait for an answer (default 30)"
+        "--timeout",
+        type=positive,
+        default=30.0,
+        metavar="S",
+        help="seconds that connecting and each call may take (default 30)",
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on standard error")
     return parser
@@ -73,6 +84,8 @@ def run_client(
         parser.error("--user and --anonymous exclude each other")
     if arguments.password_file is not None and arguments.user is None:
         parser.error("--password-file needs --user")
+    if arguments.require is not None and arguments.prefer not in (None, arguments.require):
+        parser.error(f"--prefer {arguments.prefer} and --require {arguments.require} exclude each other")
     try:
         credentials = _credentials(arguments)
     except OSError as error:
@@ -81,7 +94,13 @@ def run_client(
 
     async def work(reactor: Any) -> int:
         try:
-            reference = await connect(arguments.endpoint, credentials=credentials, timeout=arguments.timeout)
+            reference = await connect(
+                arguments.endpoint,
+                credentials=credentials,
+                timeout=arguments.timeout,
+                prefer=arguments.prefer,
+                require=arguments.require,
+            )
             try:
                 await use(reactor, reference)
             finally:

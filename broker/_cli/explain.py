@@ -7,7 +7,10 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLook
 from twisted.python.failure import Failure
 
 from broker.errors import (
+    ConnectionRefused,
+    DeadlineExceeded,
     DeadReferenceError,
+    GoingAway,
     InsecureJelly,
     LimitExceeded,
     NoSuchMethod,
@@ -49,9 +52,16 @@ def _remote(error: RemoteError) -> str:
         return "login failed: wrong name or password, or nobody may log in this way"
     if isinstance(error, NoSuchMethod):
         return f"the server has {str(error)[:1].lower()}{str(error)[1:]}"
+    if isinstance(error, GoingAway):
+        return _leaving(error)
     if isinstance(error, InsecureJelly):
         return f"the server refused a value: {error}"
     return f"the server raised {name}: {error}" if str(error) else f"the server raised {name}"
+
+
+def _leaving(error: GoingAway) -> str:
+    """Tell that the server is about to go."""
+    return f"the call was refused: {error}"
 
 
 def _local(error: BaseException, endpoint: str) -> str:
@@ -62,12 +72,18 @@ def _local(error: BaseException, endpoint: str) -> str:
         return f"no such host: {endpoint}"
     if isinstance(error, (TimeoutError, defer.TimeoutError)):
         return f"no answer from {endpoint} in time; is it a PB server?"
+    if isinstance(error, DeadlineExceeded):
+        return f"no answer from {endpoint} in time: {error}"
+    if isinstance(error, GoingAway):
+        return _leaving(error)
     if isinstance(error, InsecureJelly):
         return f"this value may not cross: {error}"
     if isinstance(error, LimitExceeded):
         return f"beyond a limit: {error}"
     if isinstance(error, (PBConnectionLost, DeadReferenceError)):
         return f"the connection to {endpoint} was lost: {error}"
+    if isinstance(error, ConnectionRefused):
+        return f"{endpoint} cannot be spoken with: {error}"
     if isinstance(error, ProtocolError):
         return f"{endpoint} does not speak PB: {error}"
     if isinstance(error, ConnectError):

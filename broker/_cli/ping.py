@@ -10,13 +10,14 @@ from typing import Any, Final
 from twisted.internet.task import deferLater
 
 from broker._cli.client import client_parser, positive, run_client
-from broker._objects.reference import RemoteReference
+from broker._objects.reference import CallOptions, RemoteReference
 from broker.errors import NoSuchMethod, RemoteError
 
 __all__ = ["main"]
 
 _EPILOG: Final = """
-The method `ping` is called without arguments. A server that has none answers so, and that is a round trip as well.
+Says which dialect the two ends speak, then calls the method `ping` without arguments. A server that has none answers
+so, and that is a round trip as well.
 
 examples:
   broker ping tcp:localhost:8787
@@ -30,11 +31,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
-async def _round_trip(reactor: Any, reference: RemoteReference, timeout: float) -> float:
+async def _round_trip(patient: CallOptions) -> float:
     """Return the milliseconds that one call takes."""
     begun = perf_counter()
     try:
-        await reference.callRemote("ping").addTimeout(timeout, reactor)
+        await patient.callRemote("ping")
     except NoSuchMethod as error:
         if not isinstance(error, RemoteError):
             raise
@@ -51,11 +52,13 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
 
     async def use(reactor: Any, reference: RemoteReference) -> None:
+        print(f"{arguments.endpoint} speaks {reference.broker.dialect}", flush=True)
+        patient = reference.options(timeout=arguments.timeout)
         times: list[float] = []
         while len(times) < arguments.count:
             if times:
                 await deferLater(reactor, arguments.interval)
-            times.append(await _round_trip(reactor, reference, arguments.timeout))
+            times.append(await _round_trip(patient))
             print(f"{len(times)}: {times[-1]:.3f} ms", flush=True)
         average = sum(times) / len(times)
         trips = f"{len(times)} round trip{'s' if len(times) > 1 else ''}"

@@ -75,9 +75,4 @@ def makeService(options: ServeOptions, root: Any = None) -> BrokerService:
     served = options.get("served") if root is None else servable(root, checkers)
     if served is None:
         served = servable(BuiltinRoot(), checkers)
-    return _PluginService(
-        served,
-        options.endpoints,
-        limits=options.limits,
-        unsafeTracebacks=bool(options["unsafe-tracebacks"]),
-    )
+    return _PluginService(served, options.endpoints, **options.connections)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorCore, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from broker._limits import Limits
 from broker._net.endpoints import DEFAULT_ENDPOINT, describe, guarded, parse
 from broker._net.factory import ServerFactory
+from broker._net.leaving import GRACE
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
 __all__ = ["BrokerService"]
@@ -29,8 +30,14 @@ class BrokerService(MultiService):
     :param security: the taster; which types may cross.
     :param registry: which classes stand for which names.
     :param unsafeTracebacks: whether callers get the tracebacks of unexpected exceptions.
+    :param prefer: the dialect to speak with clients that can: ``"broker/1"`` (the default) or ``"pb"``.
+    :param require: the only dialect to speak; clients that cannot are turned away.
+    :param callTimeout: seconds that a call to a client may take which says nothing else; None for no bound.
+    :param keepalive: seconds of silence after which a client is asked whether it is there; None for never.
+    :param grace: seconds that calls in flight are given when the service stops; None for no bound.
     :param reactor: the reactor for endpoint strings; the global one if None.
     :ivar factory: the server factory.
+    :ivar grace: as given.
     """
 
     log = Logger()
@@ -44,11 +51,26 @@ class BrokerService(MultiService):
         security: Any = globalSecurity,
         registry: Registry = globalRegistry,
         unsafeTracebacks: bool = False,
+        prefer: str | None = None,
+        require: str | None = None,
+        callTimeout: float | None = None,
+        keepalive: float | None = 60.0,
+        grace: float | None = GRACE,
         reactor: IReactorCore | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.grace = grace
         self.factory = ServerFactory(
-            root, unsafeTracebacks, security, registry=registry, limits=limits, reactor=reactor
+            root,
+            unsafeTracebacks,
+            security,
+            registry=registry,
+            limits=limits,
+            reactor=reactor,
+            prefer=prefer,
+            require=require,
+            callTimeout=callTimeout,
+            keepalive=keepalive,
         )
         for endpoint in endpoints:
             _Listener(self.factory, endpoint, reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -83,9 +105,13 @@ class BrokerService(MultiService):
         self._all_or_none(super().startService)
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, then close the connections; fires when both is done."""
+        """Stop listening, then have the connections finish the calls in flight and close; fires when that is done.
+
+        Clients are told, so that their further calls fail with `GoingAway`. After `grace` seconds the connections are
+        closed, whatever is in flight.
+        """
         stopped = maybeDeferred(super().stopService)
-        return stopped.addCallback(lambda _: self._close())
+        return stopped.addCallback(lambda _: self.factory.goAway("the server is shutting down", self.grace))
 
     def _all_or_none(self, start: Callable[[], None]) -> None:
         try:
@@ -98,12 +124,6 @@ class BrokerService(MultiService):
 
     def _listeners(self) -> list[_Listener]:
         return [service for service in self.services if isinstance(service, _Listener)]
-
-    def _close(self) -> Deferred[None]:
-        # Those that have not been greeted yet as well.
-        connections = self.factory.connections | self.factory.unanswered
-        closing = [connection.disconnect() for connection in connections]
-        return DeferredList(closing, consumeErrors=True).addCallback(lambda _: None)
 
 
 class _Listener(Service):

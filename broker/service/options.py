@@ -19,6 +19,8 @@ from twisted.python import usage
 from broker._cred.portal import IUsernameMD5Password
 from broker._limits import Limits
 from broker._net.endpoints import DEFAULT_ENDPOINT, guarded, parse
+from broker._net.factory import dialects_for
+from broker._net.leaving import GRACE
 from broker.service.builtin import broker_version
 from broker.service.roots import find, servable
 
@@ -47,9 +49,46 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _grace(text: str) -> float:
+    """Read a number of seconds, which may be none at all."""
+    return 0.0 if text.strip() == "0" else _seconds(text)
+
+
+def _keepalive(text: str) -> float:
+    """Read a positive number of seconds, or ``off``, which is 0 here."""
+    if text.strip() == "off":
+        return 0.0
+    try:
+        return _seconds(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a positive number of seconds nor 'off'") from None
+
+
+def _dialect(text: str) -> str:
+    """Read the name of a dialect."""
+    dialects_for(text, None)
+    return text
+
+
+#: What is asked of every connection, and of the end of the service.
+_CONNECTIONS: Final[list[list[Any]]] = [
+    ["prefer", None, None, "the dialect to speak with clients that can: broker/1 (the default) or pb", _dialect],
+    ["require", None, None, "the only dialect to speak; clients that cannot are turned away", _dialect],
+    ["call-timeout", None, None, "seconds that a call to a client may take (default: no bound)", _seconds],
+    [
+        "keepalive",
+        None,
+        None,
+        "seconds of silence after which a client is asked whether it is there, or off (default 60)",
+        _keepalive,
+    ],
+    ["grace", None, None, f"seconds that calls in flight are given at the end (default {GRACE:g})", _grace],
+]
+
+
 def _limit_parameters() -> list[list[Any]]:
     """Return an option for each ceiling in `Limits`, explained by its docstring."""
-    explained = dict(re.findall(r":param (\w+): ([^.,]+)", " ".join((Limits.__doc__ or "").split())))
+    explained = dict(re.findall(r":param (\w+): ([^.]+)", " ".join((Limits.__doc__ or "").split())))
     return [
         [
             f"max-{field.name}",
@@ -71,7 +110,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):
     #: Kinds of credentials that PB's login can present to a checker: an answer to a challenge, or none at all.
     supportedInterfaces = (IUsernameHashedPassword, IUsernameMD5Password, IAnonymous)
 
-    optParameters: Sequence[Sequence[Any]] = _limit_parameters()
+    optParameters: Sequence[Sequence[Any]] = [*_CONNECTIONS, *_limit_parameters()]
 
     optFlags: Sequence[Sequence[Any]] = [
         ["unsafe-tracebacks", None, "send callers the tracebacks of unexpected exceptions, with what they reveal"],
@@ -134,6 +173,16 @@ class ServeOptions(usage.Options, AuthOptionMixin):
                 raise
             raise SystemExit(f"{self.parent.subCommand}: {error} (--help shows the options)") from error
 
+    def postOptions(self) -> None:
+        """Compare options with each other.
+
+        :raises UsageError: two of them exclude each other.
+        """
+        super().postOptions()  # type: ignore[no-untyped-call]
+        prefer, require = self["prefer"], self["require"]
+        if prefer is not None and require is not None and prefer != require:
+            raise usage.UsageError(f"--prefer {prefer} and --require {require} exclude each other")
+
     def getUsage(self, width: int | None = None) -> str:
         """Return the help text."""
         return f"{super().getUsage(width)}{dedent(self.examples)}"
@@ -143,6 +192,15 @@ class ServeOptions(usage.Options, AuthOptionMixin):
         """The ceilings asked for; PB's and ours where nothing was asked for."""
         asked = {field.name: self[f"max-{field.name}"] for field in fields(Limits)}
         return Limits(**{name: value for name, value in asked.items() if value is not None})
+
+    @property
+    def connections(self) -> dict[str, Any]:
+        """What was asked for that `BrokerService` takes, by the names of its parameters."""
+        names = {"prefer": "prefer", "require": "require", "call-timeout": "callTimeout", "grace": "grace"}
+        asked = {name: self[option] for option, name in names.items() if self[option] is not None}
+        if self["keepalive"] is not None:
+            asked["keepalive"] = self["keepalive"] or None
+        return {**asked, "limits": self.limits, "unsafeTracebacks": bool(self["unsafe-tracebacks"])}
 
     @property
     def endpoints(self) -> list[str]:
@@ -157,7 +215,7 @@ class Options(ServeOptions):
         ["root", "r", None, "what to serve, as package.module:Name; without it, a small object to try things with"],
     ]
 
-    longdesc = "Serves an object to remote callers, over Perspective Broker's protocol."
+    longdesc = "Serves an object to remote callers, over broker's protocol or Perspective Broker's."
 
     examples = """
         Examples:
@@ -172,6 +230,8 @@ class Options(ServeOptions):
           twistd -n broker --root shop.server:Customer --auth file:passwords
               gives each user a Customer(avatarId, mind)
           twistd -n broker --listen unix:/run/shop/broker --listen tcp:8787 --max-message 256M
+          twistd -n broker --require broker/1 --keepalive 20
+              turns away clients that speak Perspective Broker only, and notices within a minute who is gone
 
         The root is an object, or a class or function that makes one when called without arguments.
         Modules are also looked for in the current directory.
@@ -182,12 +242,15 @@ class Options(ServeOptions):
         A password file has lines of name:password, in plain text: the login of Perspective Broker answers a challenge
         and never sends the password. Checkers that want to see the password itself cannot be used.
 
+        Two ends of broker speak the dialect broker/1; with a peer on twisted.spread they speak pb. When the service
+        stops, calls in flight are given the time of --grace, and new ones are refused.
+
         Counts and sizes may be written as 64k, 256M or 2G.
         """
 
     def postOptions(self) -> None:
         """Find the root object, so that a wrong name is reported like any wrong option."""
-        super().postOptions()  # type: ignore[no-untyped-call]
+        super().postOptions()
         if self["root"] is None:
             return
         try:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -72,7 +73,10 @@ def test_call(endpoint: str, arguments: list[str], output: str) -> None:
         (["sing"], "broker call: the server has no such method: remote_sing\n"),
         (["sleep", "-1"], "broker call: the server raised .*: sleep takes 0 to 60 seconds, not -1\n"),
         (["echo", "1", "2"], "broker call: the server raised TypeError: .*\n"),
-        (["sleep", "50", "--timeout", "0.2"], "broker call: no answer from .* in time; is it a PB server\\?\n"),
+        (
+            ["sleep", "50", "--timeout", "0.2"],
+            r"broker call: no answer from tcp:\S+ in time: no answer within 0\.2 seconds\n",
+        ),
         (["ping", "--anonymous"], "broker call: the server has no such method: remote_loginAnonymous\n"),
     ],
 )
@@ -133,9 +137,98 @@ def test_ctrl_c_is_quiet(silent_port: int) -> None:
 def test_ping(endpoint: str) -> None:
     result = run([*BROKER, "ping", endpoint, "-c", "3", "-i", "0.001"])
     lines = result.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines[:3]] == ["1", "2", "3"]
-    assert re.fullmatch(r"3 round trips, min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms", lines[3])
-    assert (len(lines), result.stderr, result.returncode) == (4, "", 0)
+    assert lines[0] == f"{endpoint} speaks broker/1"
+    assert [line.partition(":")[0] for line in lines[1:4]] == ["1", "2", "3"]
+    assert re.fullmatch(r"3 round trips, min/avg/max = [\d.]+/[\d.]+/[\d.]+ ms", lines[4])
+    assert (len(lines), result.stderr, result.returncode) == (5, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "dialect"),
+    [
+        (["--prefer", "pb"], "pb"),
+        (["--prefer", "broker/1"], "broker/1"),
+        (["--require", "pb"], "pb"),
+        (["--require", "broker/1", "--prefer", "broker/1"], "broker/1"),
+    ],
+)
+def test_the_dialect_can_be_chosen(endpoint: str, options: list[str], dialect: str) -> None:
+    result = run([*BROKER, "ping", endpoint, "-c", "1", *options])
+    assert result.stdout.startswith(f"{endpoint} speaks {dialect}\n1: ")
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("pb", "broker/1"), ("broker/1", "pb")])
+def test_no_dialect_in_common(theirs: str, ours: str) -> None:
+    with serving([*SERVE, "--require", theirs]) as (_, where):
+        output, errors, code = call(where, "echo", "hello", "--require", ours)
+        told = f"broker call: {where} cannot be spoken with: the peer offers no dialect that we speak here ({ours}"
+        assert errors.startswith(told) and errors.count("\n") == 1
+        assert (output, code) == ("", 1)
+        assert call(where, "echo", "hello") == ("hello\n", "", 0)
+
+
+SLOW = """
+    import broker
+    from twisted.internet import reactor
+    from twisted.internet.defer import CancelledError, Deferred
+
+    class Slow(broker.Root):
+        def remote_cancelled(self):
+            return Deferred().addErrback(lambda failure: print(failure.type.__name__, flush=True))
+
+        def remote_shutdown(self):
+            waiting = Deferred()
+            reactor.addSystemEventTrigger(
+                "before", "shutdown", lambda: reactor.callLater(0.05, waiting.callback, "finished")
+            )
+            print("begun", flush=True)
+            return waiting
+
+        def remote_never(self):
+            print("begun", flush=True)
+            return Deferred()
+    """
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A folder with a module of methods that take their time."""
+    (tmp_path / "slow.py").write_text(dedent(SLOW))
+    return tmp_path
+
+
+def test_a_call_that_takes_too_long_is_stopped_at_the_server(slow: Path) -> None:
+    with serving([*SERVE, "--root", "slow:Slow"], cwd=slow) as (server, where):
+        assert call(where, "cancelled", "--timeout", "0.2")[2] == 1
+        server.wait_for("^CancelledError$")
+
+
+def test_ctrl_c_stops_a_call_at_the_server(slow: Path) -> None:
+    with serving([*SERVE, "--root", "slow:Slow"], cwd=slow) as (server, where):
+        with Program([*BROKER, "call", where, "never"]) as client:
+            server.wait_for("^begun$")
+            assert client.end(signal.SIGINT)[0] == 130
+        # Only a call that is not in flight any more lets it end at once.
+        assert server.end(signal.SIGINT)[0] == 130
+
+
+def test_calls_in_flight_are_finished_when_the_server_stops(slow: Path) -> None:
+    with serving([*SERVE, "--root", "slow:Slow"], cwd=slow) as (server, where):
+        with Program([*BROKER, "call", where, "shutdown"]) as client:
+            server.wait_for("^begun$")
+            assert server.end(signal.SIGINT)[0] == 130
+            assert client.end(None) == (0, ["finished"], "")
+
+
+def test_but_not_for_ever(slow: Path) -> None:
+    with serving([*SERVE, "--root", "slow:Slow", "--grace", "0.1"], cwd=slow) as (server, where):
+        with Program([*BROKER, "call", where, "never"]) as client:
+            server.wait_for("^begun$")
+            assert server.end(signal.SIGINT)[0] == 130
+            code, said, errors = client.end(None)
+    assert (code, said) == (1, [])
+    assert errors.startswith(f"broker call: the connection to {where} was lost: ") and errors.count("\n") == 1
 
 
 def test_ping_needs_no_method_of_that_name() -> None:
@@ -175,7 +268,14 @@ def test_a_second_ctrl_c_ends_a_cleanup_that_hangs() -> None:
         (["call", "tcp:x:1", "echo", "--password-file", "x"], "--password-file needs --user"),
         (["call", "tcp:x:1", "echo", "--user", "x", "--anonymous"], "--user and --anonymous exclude each other"),
         (["ping", "tcp:x:1", "-c", "0"], "'0' is no positive whole number"),
+        (["call", "tcp:x:1", "echo", "--prefer", "jelly"], "argument --prefer: invalid choice: 'jelly'"),
+        (["ping", "tcp:x:1", "--require", "none"], "argument --require: invalid choice: 'none'"),
+        (
+            ["call", "tcp:x:1", "echo", "--prefer", "pb", "--require", "broker/1"],
+            "--prefer pb and --require broker/1 exclude each other",
+        ),
         (["serve", "--root", "shop"], "broker serve: --root: 'shop' names no root object"),
+        (["serve", "--require", "jelly"], "there is no dialect 'jelly'; there are broker/1 and pb"),
     ],
 )
 def test_wrong_usage(arguments: list[str], reason: str) -> None:

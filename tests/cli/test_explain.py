@@ -13,7 +13,9 @@ from broker._values.registry import globalRegistry
 from broker.errors import (
     BananaError,
     ConnectionRefused,
+    DeadlineExceeded,
     DeadReferenceError,
+    GoingAway,
     InsecureJelly,
     LimitExceeded,
     PBConnectionLost,
@@ -36,7 +38,9 @@ HERE = "tcp:localhost:1"
         (PBConnectionLost(BananaError("odd byte")), f"{HERE} does not speak PB: odd byte"),
         (DeadReferenceError("gone"), f"the connection to {HERE} was lost: gone"),
         (BananaError("odd byte"), f"{HERE} does not speak PB: odd byte"),
-        (ConnectionRefused("no dialect"), f"{HERE} does not speak PB: no dialect"),
+        (ConnectionRefused("no dialect"), f"{HERE} cannot be spoken with: no dialect"),
+        (DeadlineExceeded("no answer within 2 seconds"), f"no answer from {HERE} in time: no answer within 2 seconds"),
+        (GoingAway("it shuts down"), "the call was refused: it shuts down"),
         (ValueError("unknown type"), f"'{HERE}' is no endpoint to connect to: unknown type"),
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError(), "RuntimeError"),
@@ -64,6 +68,7 @@ def test_failures_here(problem: BaseException, line: str) -> None:
             "the server has no such method: remote_x",
         ),
         (b"twisted.spread.jelly.InsecureJelly", "a lock", [], "the server refused a value: a lock"),
+        (b"broker.errors.GoingAway", "it shuts down", [], "the call was refused: it shuts down"),
         (
             b"twisted.cred.error.UnauthorizedLogin",
             "",

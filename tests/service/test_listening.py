@@ -12,15 +12,24 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from broker._net.connect import connect
 from broker._objects.reference import RemoteReference
-from broker.errors import DeadReferenceError
+from broker._objects.referenceable import Root
+from broker.errors import DeadReferenceError, GoingAway, PBConnectionLost
 from broker.service import BrokerService, BuiltinRoot, CannotStart, Options, makeService
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+def turn() -> Deferred[None]:
+    """Return a Deferred that fires in the next turn of the reactor."""
+    from twisted.internet import reactor
+
+    return deferLater(IReactorTime(reactor), 0)
 
 
 def gone(reference: RemoteReference) -> Deferred[None]:
@@ -59,6 +68,53 @@ async def test_stopping_closes_the_connections() -> None:
     await closed
     with pytest.raises(DeadReferenceError):
         await root.callRemote("ping")
+
+
+class Patient(Root):
+    def __init__(self) -> None:
+        self.waiting: list[Deferred[str]] = []
+
+    def remote_later(self) -> Deferred[str]:
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+
+@pytest.mark.parametrize("dialect", ["broker/1", "pb"])
+@pytest_twisted.ensureDeferred
+async def test_stopping_finishes_calls_in_flight(dialect: str) -> None:
+    patient = Patient()
+    service = BrokerService(patient, [LOOPBACK], require=dialect)
+    service.startService()
+    root = await connect(service.clientEndpoints[0])
+    assert root.broker.dialect == dialect
+    first = root.callRemote("later")
+    while not patient.waiting:
+        await turn()
+    (connection,) = service.factory.connections
+    stopped = service.stopService()
+    while connection.leaving is None:
+        await turn()
+    with pytest.raises(GoingAway, match="the server is shutting down"):
+        await root.callRemote("later")
+    assert not stopped.called and len(patient.waiting) == 1
+    patient.waiting[0].callback("done")
+    assert await first == "done"
+    await stopped
+    assert not service.factory.connections
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_does_not_wait_for_ever() -> None:
+    patient = Patient()
+    service = BrokerService(patient, [LOOPBACK], grace=0.05)
+    service.startService()
+    root = await connect(service.clientEndpoints[0])
+    call = root.callRemote("later")
+    while not patient.waiting:
+        await turn()
+    await service.stopService()
+    with pytest.raises(PBConnectionLost):
+        await call
 
 
 @pytest_twisted.ensureDeferred

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from broker._limits import Limits
+from broker._net.connect import Listener, serve
 from broker.service import BuiltinRoot, Options, ServeOptions, makeService
 
 
@@ -47,6 +49,24 @@ def test_limits_reach_the_connections() -> None:
     assert service.factory.unsafeTracebacks
 
 
+def test_what_connections_are_asked_for() -> None:
+    service = makeService(parsed("--prefer", "pb", "--call-timeout", "2.5", "--keepalive", "20", "--grace", "0"))
+    factory = service.factory
+    assert (factory.prefer, factory.callTimeout, factory.keepalive, service.grace) == ("pb", 2.5, 20.0, 0.0)
+    assert factory.dialects is not None and factory.dialects[0] == b"pb" and b"broker/1" in factory.dialects
+    assert makeService(parsed("--keepalive", "off")).factory.keepalive is None
+    assert makeService(parsed("--require", "broker/1")).factory.dialects == (b"broker/1",)
+
+
+def test_without_being_asked_they_are_what_serve_gives_them() -> None:
+    service = makeService(parsed())
+    given = signature(serve).parameters
+    for name in ("prefer", "callTimeout", "keepalive"):
+        assert getattr(service.factory, name) == given[name].default
+    assert service.factory.dialects is None
+    assert service.grace == signature(Listener.goAway).parameters["grace"].default == 5
+
+
 def test_a_password_checker_of_text_gets_bytes() -> None:
     """Twisted's own `memory:` keeps text, which PB's names, bytes, never equal."""
     checker = parsed("--auth", "memory:alice:sesame")["credCheckers"][0]
@@ -75,6 +95,13 @@ def test_checkers_make_a_portal(tmp_path: Path) -> None:
         (["--max-message", "lots"], "'lots' is no positive whole number"),
         (["--max-depth", "0"], "'0' is no positive whole number"),
         (["--max-handshake", "nan"], "'nan' is no positive number of seconds"),
+        (["--prefer", "jelly"], "there is no dialect 'jelly'; there are broker/1 and pb"),
+        (["--require", ""], "there is no dialect ''; there are broker/1 and pb"),
+        (["--prefer", "pb", "--require", "broker/1"], "--prefer pb and --require broker/1 exclude each other"),
+        (["--call-timeout", "0"], "'0' is no positive number of seconds"),
+        (["--keepalive", "on"], "'on' is neither a positive number of seconds nor 'off'"),
+        (["--keepalive", "0"], "'0' is neither a positive number of seconds nor 'off'"),
+        (["--grace", "-1"], "'-1' is no positive number of seconds"),
         (["--auth", "unix"], "--auth unix: this checker cannot be used, because it wants the password itself"),
         (["--auth", "guess"], "--auth: unknown kind 'guess'"),
         (["--auth", "file:/no/such"], "--auth file: there is no file '/no/such'"),
@@ -113,9 +140,11 @@ def test_extending() -> None:
         optParameters = [["colour", None, "red", "of the shop"]]
 
     options = Mine()
-    options.parseOptions(["--colour", "blue", "--listen", "tcp:1"])
+    options.parseOptions(["--colour", "blue", "--listen", "tcp:1", "--require", "pb", "--grace", "1"])
     root = BuiltinRoot()
     assert options["colour"] == "blue"
-    assert makeService(options, root).factory.root is root
+    service = makeService(options, root)
+    assert service.factory.root is root
+    assert (service.factory.dialects, service.grace) == ((b"pb", b"none"), 1.0)
     with pytest.raises(UsageError, match="option --root not recognized"):
         Mine().parseOptions(["--root", "x:y"])
