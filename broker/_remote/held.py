@@ -1,0 +1,53 @@
+"""Held: the base of every proxy, which keeps its state where no name leads to it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from broker._objects.reference import RemoteReference
+
+__all__ = ["Held", "HeldState", "reference_of", "set_state", "state_of"]
+
+
+class HeldState:
+    """What a proxy knows; see `broker._remote.proxy`.
+
+    :ivar reference: the reference that it stands for.
+    """
+
+    __slots__ = ("__weakref__", "reference")
+
+    def __init__(self, reference: RemoteReference) -> None:
+        self.reference = reference
+
+
+class Held:
+    """An object that stands for an object of a peer. It has no attributes of its own."""
+
+    __slots__ = ("__weakref__", "state")
+
+
+_STATE: Final[Any] = vars(Held)["state"]
+# The slot goes on working through its descriptor; as an attribute it would hide one of the object.
+del Held.state  # type: ignore[attr-defined]
+
+
+def state_of(held: Held) -> Any:
+    """Return the state of a proxy."""
+    return _STATE.__get__(held)
+
+
+def set_state(held: Held, state: Any) -> None:
+    """Give a proxy its state."""
+    _STATE.__set__(held, state)
+
+
+def reference_of(value: Any) -> RemoteReference | None:
+    """Return the reference that a value is, or stands for; or None."""
+    # By the type: an instance check would ask the proxy for its class.
+    kind = type(value)
+    if issubclass(kind, RemoteReference):
+        return value  # type: ignore[no-any-return]
+    if issubclass(kind, Held):
+        return state_of(value).reference  # type: ignore[no-any-return]
+    return None

@@ -1,0 +1,187 @@
+"""Sends programs: one message for each, and makes of the answer what its view shows."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from broker._objects.reference import RemoteReference
+from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, is_tagged
+from broker._remote.faults import add_notes, rebuild
+from broker._remote.names import clean
+from broker._remote.packing import Packer
+from broker._remote.program import Compiler, Program
+from broker._remote.side import Kind, Side, side_of
+from broker._remote.unpacking import Unpacker
+from broker._remote.verbs import DO, Verb, Want
+from broker.errors import BadValue, NoSuchMethod
+
+__all__ = ["REACTOR", "Reactor", "Transport", "kind_of", "transmit"]
+
+
+class Transport(Protocol):
+    """How the operations of proxies are run.
+
+    :ivar blocking: whether `perform` waits, so that an operation has its result when it returns. Proxies of a transport
+        that does not wait return Deferreds, and refuse what Python wants at once.
+    """
+
+    @property
+    def blocking(self) -> bool:
+        """See above."""
+
+    def perform(self, reference: RemoteReference, program: Program) -> Any:
+        """Run a program.
+
+        :param reference: the object that it is sent to.
+        :param program: to be handed to `transmit`, in the thread of the reactor.
+        :returns: its result, or a Deferred of it if the transport does not wait.
+        """
+
+
+class Reactor:
+    """The transport that waits for nothing: each operation is sent at once and is a Deferred."""
+
+    blocking = False
+
+    def perform(self, reference: RemoteReference, program: Program) -> Deferred[Any]:
+        """Send a program; return a Deferred of its result."""
+        return transmit(reference, program)
+
+    def __repr__(self) -> str:
+        return "REACTOR"
+
+
+REACTOR: Final = Reactor()
+
+
+def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
+    """Send a program.
+
+    To be called in the thread of the reactor.
+
+    :param reference: the object that it is sent to.
+    :returns: a Deferred of the result, as the program's view shows it. It fails with what a step failed with; with
+        `TypeError` or `InsecureJelly` for an operand that may not cross; with what `RemoteReference.callRemote` fails
+        with. When it is cancelled, the answer is not waited for; what it brings is released.
+    """
+    side = side_of(reference.broker)
+    view = program.view
+    compiler = Compiler(reference)
+    packer = Packer(side, view.arguments, view.owner, number=compiler.number)
+    operands = Packer(side, view.operands, view.owner, number=compiler.number)
+    compiler.packing(packer, operands)
+    try:
+        for node in program.nodes:
+            compiler.emit(node)
+        inner = _send(reference, program, compiler.steps)
+    except Exception:  # noqa: BLE001  whatever hooks of the user's raise while operands are lowered
+        packer.abandon()
+        operands.abandon()
+        return fail(Failure())
+    if not (inner.called and isinstance(inner.result, Failure)):
+        packer.commit()
+        operands.commit()
+    return _answered(inner, _Answer(side, program, len(compiler.steps)))
+
+
+def _send(reference: RemoteReference, program: Program, steps: list[list[Any]]) -> Deferred[Any]:
+    if program.want is Want.NONE:
+        reference.callRemoteOnly(DO, int(program.want), steps, *_notes(program))
+        done: Deferred[Any] = Deferred()
+        done.callback(None)
+        return done
+    if not steps:
+        # The object itself was asked for.
+        steps = [[int(Verb.PUT), 0, (b"\0r", reference)]]
+    if len(steps) == 1 and program.want is Want.AUTO and not program.notes:
+        verb, _, *operands = steps[0]
+        if verb == Verb.CALL and type(operands[0]) is str:
+            return reference.callRemote("." + operands[0], *operands[1], **operands[2])
+    return reference.callRemote(DO, int(program.want), steps, *_notes(program))
+
+
+def _notes(program: Program) -> tuple[Any, ...]:
+    return (program.notes,) if program.notes else ()
+
+
+def _answered(inner: Deferred[Any], answer: _Answer) -> Deferred[Any]:
+    # What was cancelled is taken all the same when it comes: it may tell what later answers rely on.
+    outer: Deferred[Any] = Deferred()
+
+    def arrived(result: Any) -> None:
+        if isinstance(result, Failure):
+            outcome = answer.failed(result)
+        else:
+            try:
+                outcome = answer.value(result)
+            except Exception:  # noqa: BLE001  a failure of the owner's, or an answer that makes no sense
+                outcome = Failure()
+        if not outer.called:
+            outer.callback(outcome)
+
+    inner.addBoth(arrived)
+    return outer
+
+
+class _Answer:
+    """Makes of an answer what the view of its program shows."""
+
+    __slots__ = ("_count", "_program", "_side")
+
+    def __init__(self, side: Side, program: Program, count: int) -> None:
+        self._side = side
+        self._program = program
+        self._count = count
+
+    def failed(self, failure: Failure) -> Failure:
+        """Return the failure of a call that did not get as far as the object."""
+        if failure.check(NoSuchMethod) and DO.decode() in failure.getErrorMessage():
+            text = "the object takes no operations: its owner does not export it (see broker.transparent.export)"
+            return Failure(TypeError(text))
+        return failure
+
+    def value(self, packed: Any) -> Any:
+        """Return the result in an answer.
+
+        :raises BadValue: it is malformed.
+        """
+        program, view = self._program, self._program.view
+        if type(packed) is tuple and is_tagged(packed):
+            tag = packed[0]
+            if tag == NAMES and len(packed) == 3:
+                self._told(packed[2])
+                return self.value(packed[1])
+            if tag == FAILURE and len(packed) == 3:
+                raise self._failure(packed[1], packed[2])
+            if tag == SELF:
+                whole = program.whole
+                return self._itself() if whole is None else whole
+            if tag == BATCH:
+                return Unpacker(self._side, view, types=view.policy.quota.types).batch(packed[1:])
+        return Unpacker(self._side, view, types=view.policy.quota.types).value(packed)
+
+    def _itself(self) -> Any:
+        reference = self._program.reference
+        return self._program.view.present(reference, self._side.kinds.get(reference))
+
+    def _told(self, names: Any) -> None:
+        kind = self._side.kinds.get(self._program.reference)
+        if type(names) is not tuple:
+            raise BadValue("the names of an object are a tuple")
+        if kind is not None:
+            kind.names = frozenset(map(clean, names))
+
+    def _failure(self, form: Any, step: Any) -> BaseException:
+        error = rebuild(form, self._side.broker.registry)
+        if self._count > 1 and type(step) is int:
+            note = f"in step {step} of {self._count}: {self._program.text}"
+            add_notes(error, [note])
+        return error
+
+
+def kind_of(reference: RemoteReference) -> Kind | None:
+    """Return what is known of a reference, or None."""
+    return side_of(reference.broker).kinds.get(reference)

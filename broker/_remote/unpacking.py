@@ -1,0 +1,176 @@
+"""Unpacking: received values, with references made to what this side shows for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from broker._objects.reference import RemoteReference
+from broker._remote.atoms import CARRIED, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lift_odd
+from broker._remote.descriptors import decode, digest
+from broker._remote.exported import Exported
+from broker._remote.faults import rebuild
+from broker._remote.names import clean
+from broker._remote.side import Kind, Side
+from broker._remote.verbs import Result
+from broker.errors import BadValue
+
+__all__ = ["Batch", "Presenter", "Unpacker"]
+
+_INTS: Final = PLAIN | {int}
+
+
+class Batch:
+    """A batch as it arrived: items, whether that is all, what came instead of the next item, the value at the end."""
+
+    __slots__ = ("done", "error", "items", "value")
+
+    def __init__(self, items: list[Any], done: bool, error: BaseException | None, value: Any) -> None:
+        self.items = items
+        self.done = done
+        self.error = error
+        self.value = value
+
+
+class Presenter(Protocol):
+    """What decides how this side shows objects of the peer, see `broker._remote.holder.Holder`."""
+
+    def present(self, reference: RemoteReference, kind: Kind | None) -> Any:
+        """Return what stands for an object of the peer."""
+
+    def present_stream(self, reference: RemoteReference | None, batch: Batch) -> Any:
+        """Return what stands for a stream of the peer, with the batch that came with it."""
+
+
+class Unpacker:
+    """Unpacks the parts of one message.
+
+    :param side: the connection.
+    :param presenter: shows objects of the peer.
+    :param home: called for every object of ours that came home; returns what stands for it.
+    :param types: most descriptors that are kept of the peer.
+    :ivar has_results: whether there is a result of an earlier step among the values.
+    """
+
+    __slots__ = ("_home", "_presenter", "_seen", "_types", "has_results", "side")
+
+    def __init__(
+        self, side: Side, presenter: Presenter, home: Callable[[Exported], Any] | None = None, types: int = 4096
+    ) -> None:
+        self.side = side
+        self.has_results = False
+        self._presenter = presenter
+        self._home = home
+        self._types = types
+        self._seen: set[int] | None = None
+
+    def value(self, value: Any) -> Any:
+        """Return a value with everything in it unpacked. Lists and dictionaries are changed in place.
+
+        :raises BadValue: something in it is malformed.
+        """
+        kind = type(value)
+        if kind in _INTS:
+            return value
+        if kind is list:
+            return self._list(value)
+        if kind is dict:
+            return self._dict(value)
+        if kind is tuple:
+            if is_tagged(value):
+                return self._tagged(value)
+            return value if set(map(type, value)) <= _INTS else tuple(map(self.value, value))
+        if kind is set or kind is frozenset:
+            return value if set(map(type, value)) <= _INTS else kind(map(self.value, value))
+        if kind is Exported:
+            return self._came_home(value)
+        if issubclass(kind, RemoteReference):
+            return self._presenter.present(value, self.side.kinds.get(value))
+        return value
+
+    def _first_time(self, value: Any) -> bool:
+        if self._seen is None:
+            self._seen = set()
+        if id(value) in self._seen:
+            return False
+        self._seen.add(id(value))
+        return True
+
+    def _list(self, value: list[Any]) -> list[Any]:
+        if not set(map(type, value)) <= _INTS and self._first_time(value):
+            value[:] = [self.value(item) for item in value]
+        return value
+
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        if set(map(type, value.values())) <= _INTS and set(map(type, value)) <= _INTS:
+            return value
+        if self._first_time(value):
+            items = [(self.value(key), self.value(item)) for key, item in value.items()]
+            value.clear()
+            value.update(items)
+        return value
+
+    def _tagged(self, form: tuple[Any, ...]) -> Any:
+        tag = form[0]
+        if tag == REFERENCE:
+            return self._reference(form)
+        if tag == QUOTED:
+            return tuple(map(self.value, form[1:]))
+        if tag == CARRIED and len(form) == 2:
+            return form[1] if not issubclass(type(form[1]), (Exported, RemoteReference)) else self.value(form[1])
+        if tag == RESULT and len(form) == 2 and type(form[1]) is int:
+            self.has_results = True
+            return Result(form[1])
+        if tag == STREAM and len(form) == 6:
+            reference = form[1]
+            if reference is not None and not isinstance(reference, RemoteReference):
+                raise BadValue("a stream that is no object of the peer")
+            return self._presenter.present_stream(reference, self.batch(form[2:]))
+        return lift_odd((tag, *map(self.value, form[1:])))
+
+    def batch(self, parts: tuple[Any, ...]) -> Batch:
+        """Return a batch.
+
+        :raises BadValue: it is none.
+        """
+        if len(parts) != 4 or type(parts[0]) is not list or type(parts[1]) is not bool:
+            raise BadValue("a batch is a list of items, a boolean, a failure and a value")
+        error = None if parts[2] is None else rebuild(parts[2], self.side.broker.registry)
+        return Batch(self.value(parts[0]), parts[1], error, self.value(parts[3]))
+
+    def _reference(self, form: tuple[Any, ...]) -> Any:
+        """Return what stands for ``(tag reference [identity of its type [own names [descriptor]]])``."""
+        if not 2 <= len(form) <= 5:
+            raise BadValue("a reference with too many parts")
+        reference = form[1]
+        if type(reference) is Exported:
+            return self._came_home(reference)
+        if not isinstance(reference, RemoteReference):
+            raise BadValue("a reference that is no reference")
+        if len(form) > 2:
+            self.introduce(reference, form[2:])
+        return self._presenter.present(reference, self.side.kinds.get(reference))
+
+    def introduce(self, reference: RemoteReference, told: tuple[Any, ...]) -> None:
+        """Take what the peer tells about a reference.
+
+        :raises BadValue: it is malformed.
+        """
+        identity = told[0]
+        if type(identity) is not bytes or len(identity) != 8:
+            raise BadValue("the identity of a type is eight bytes")
+        if len(told) > 2 and told[2] is not None:
+            descriptor = decode(told[2])
+            if digest(descriptor) != identity:
+                raise BadValue("a descriptor that is not the one announced")
+            self.side.learn(identity, descriptor, self._types)
+        known = self.side.types.get(identity)
+        if known is None:
+            return
+        names = told[1] if len(told) > 1 and told[1] is not None else ()
+        if type(names) is not tuple:
+            raise BadValue("the names of an object are a tuple")
+        self.side.kinds[reference] = Kind(known, frozenset(map(clean, names)))
+
+    def _came_home(self, adapter: Exported) -> Any:
+        return adapter.object if self._home is None else self._home(adapter)
