@@ -179,7 +179,9 @@ class Terminals:
         """Run a block of Python here."""
         printed = StringIO()
         with redirect_stdout(printed):
-            exec(compile("\n" * block.line + block.text, str(page), "exec"), self._namespace)
+            # As it stands there, without the __future__ of this file.
+            code = compile("\n" * block.line + block.text, str(page), "exec", dont_inherit=True)
+            exec(code, self._namespace)
         if expected is not None:
             assert re.fullmatch(pattern(expected), printed.getvalue()), f"line {block.line}: {printed.getvalue()}"
 
