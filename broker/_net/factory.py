@@ -286,7 +286,13 @@ class ServerFactory(_Connections, _ServerFactory):
         """
         there = self.connections | self.unanswered
         clock = self.reactor or next((one.reactor for one in there if one.reactor is not None), None)
-        return leave(there, reason, grace, clock)
+
+        def forget(_: None) -> None:
+            # The last one tells who waits for it before it tells its factory.
+            self.connections -= there
+            self.unanswered -= there
+
+        return leave(there, reason, grace, clock).addCallback(forget)
 
     def clientConnectionMade(self, protocol: Any) -> None:
         """A connection has been greeted; override this to hear of it."""
