@@ -6,9 +6,10 @@ How messages lie in frames is in `broker._wire.frames`, how they are read in `br
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from broker._limits import Limits
+from broker._messages.codecs import LARGE, Codecs
 from broker._messages.dialect import Swizzler
 from broker._messages.messages import (
     Abort,
@@ -34,9 +35,6 @@ from broker._wire import frames
 from broker._wire.frames import FRAME, HEAD, frame, put_number, varint
 from broker._wire.pack import BytesWriter
 from broker.errors import LimitExceeded
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["NAME", "NativeDialect", "settings_of"]
 
@@ -64,16 +62,17 @@ class NativeDialect(NativeReader):
 
     :param limits: the ceilings for what is received.
     :param settings: what the peer said that it accepts; what it left out is taken to be what we accept.
+    :param codecs: where encoders and decoders are borrowed.
     """
 
-    __slots__ = ("_encoder", "_message", "name", "settings")
+    __slots__ = ("_depth", "_idle", "name", "settings")
 
-    def __init__(self, limits: Limits, settings: Mapping[str, int]) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: Limits, settings: Mapping[str, int], codecs: Codecs) -> None:
+        super().__init__(limits, codecs)
         self.name = NAME
-        self.settings = {**settings_of(limits), **settings}
-        self._message = self.settings["message"]
-        self._encoder = NativeEncoder(min(limits.depth, self.settings["depth"]), self.settings["elements"])
+        self.settings = codecs.settings({**settings_of(limits), **settings})
+        self._depth = min(limits.depth, self.settings["depth"])
+        self._idle = codecs.idle_encoders(self._depth, self.settings["elements"])
 
     # Messages. Those too large for a frame are returned with a head that says nothing: they go in pieces.
 
@@ -82,34 +81,36 @@ class NativeDialect(NativeReader):
 
         :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
         """
-        encoder = self._encoder
+        encoder = self._borrow()
+        writer = encoder.writer
         try:
-            self._open_call(request, target, method, frames.WANTS_ANSWER | (frames.KEYWORDS if kwargs else 0), -1)
+            flags = frames.WANTS_ANSWER | (frames.KEYWORDS if kwargs else 0)
+            _open_call(writer, request, target, method, flags, -1)
             encoder.put(args)
             if kwargs:
                 encoder.put(kwargs)
-            return self._framed()
+            return self._framed(writer)
         except NotPlain:
             return None
         finally:
-            encoder.writer.truncate(0)
+            self._give_back(encoder)
 
     def encode_answer(self, request: int, value: Any) -> bytes | None:
         """Return the bytes of an answer, or None when the result is not plain.
 
         :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
         """
-        encoder = self._encoder
+        encoder = self._borrow()
         writer = encoder.writer
         try:
             _open(writer, frames.ANSWER)
             put_number(writer, request)
             encoder.put(value)
-            return self._framed()
+            return self._framed(writer)
         except NotPlain:
             return None
         finally:
-            writer.truncate(0)
+            self._give_back(encoder)
 
     def encode_call(
         self,
@@ -133,62 +134,59 @@ class NativeDialect(NativeReader):
             flags |= frames.CACHED
         if kwargs:
             flags |= frames.KEYWORDS
-        encoder = self._encoder
         if swizzler.plain:
+            encoder = self._borrow()
             try:
-                self._open_call(request, target, method, flags, deadline)
+                _open_call(encoder.writer, request, target, method, flags, deadline)
                 encoder.put(args)
                 if kwargs:
                     encoder.put(kwargs)
-                return self._framed()
+                return self._framed(encoder.writer)
             except NotPlain:
                 pass
             finally:
-                encoder.writer.truncate(0)
-        # What lowers itself may make calls meanwhile, so nothing is written before that is over.
+                self._give_back(encoder)
         form = _jellied(args, swizzler)
         named = _jellied(kwargs, swizzler) if kwargs else None
+        encoder = self._borrow()
         try:
-            self._open_call(request, target, method, flags, deadline)
+            _open_call(encoder.writer, request, target, method, flags, deadline)
             put_form(encoder, form)
             if kwargs:
                 put_form(encoder, named)
-            return self._framed()
+            return self._framed(encoder.writer)
         finally:
+            self._give_back(encoder)
+
+    def _borrow(self) -> NativeEncoder:
+        """Take an encoder, with nothing written to it."""
+        idle = self._idle
+        return idle.pop() if idle else NativeEncoder(self._depth, self.settings["elements"])
+
+    def _give_back(self, encoder: NativeEncoder) -> None:
+        """Forget what was written, and let others have the encoder."""
+        if len(encoder.writer) <= LARGE:
             encoder.writer.truncate(0)
+            self._idle.append(encoder)
 
-    def _open_call(self, request: int, target: int | bytes, method: bytes, flags: int, deadline: int) -> None:
-        """Write a call up to its values."""
-        writer = self._encoder.writer
-        _open(writer, frames.CALL)
-        if deadline >= 0:
-            flags |= frames.DEADLINE
-        if isinstance(target, int):
-            writer.append(flags)
-            put_number(writer, request)
-            put_number(writer, target)
-        else:
-            writer.append(flags | frames.NAMED)
-            put_number(writer, request)
-            _put_name(writer, target)
-        _put_name(writer, method)
-        if deadline >= 0:
-            put_number(writer, deadline)
-
-    def _framed(self) -> bytes:
+    def _framed(self, writer: BytesWriter) -> bytes:
         """Return the message that was written, with its length in its head.
 
         :raises LimitExceeded: the peer does not accept one of that size.
         """
-        writer = self._encoder.writer
         size: int = len(writer) - HEAD
         if size <= FRAME:
             writer[1] = size & 0xFF
             writer[2] = size >> 8 & 0xFF
             writer[3] = size >> 16
-        elif size > self._message:
-            raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
+        else:
+            self._check(size)
         return writer.getvalue()
+
+    def _check(self, size: int) -> None:
+        """Let a message of so many bytes pass, or not."""
+        if size > self.settings["message"]:
+            raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self.settings['message']}")
 
     def encode(self, message: Message) -> bytes:
         """Return the bytes of one message; its payload must be encoded.
@@ -203,8 +201,7 @@ class NativeDialect(NativeReader):
             kind = frames.ANSWER if isinstance(message, Answer) else frames.FAILED
             opening = varint(message.request)
             size = len(opening) + len(data)
-            if size > self._message:
-                raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._message}")
+            self._check(size)
             return b"".join(((kind | min(size, FRAME) << 8).to_bytes(HEAD, "little"), opening, data))
         if isinstance(message, Release):
             return self.encode_releases([(message.target, message.count)], False)
@@ -249,21 +246,25 @@ class NativeDialect(NativeReader):
         :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
         """
         if swizzler.plain:
+            encoder = self._borrow()
             try:
-                return Payload(PENDING, self._encoder.encode(value))
-            except (NotPlain, RecursionError):
+                encoder.put(value)
+                return Payload(PENDING, encoder.writer.getvalue())
+            except NotPlain:
                 pass
+            finally:
+                self._give_back(encoder)
         return Payload(PENDING, self.lower_bytes(value, swizzler))
 
     def lower_bytes(self, value: Any, swizzler: Swizzler) -> bytes:
         """Encode one value the long way, as an s-expression; see `lower`."""
         form = _jellied(value, swizzler)
-        encoder = self._encoder
+        encoder = self._borrow()
         try:
             put_form(encoder, form)
             return encoder.writer.getvalue()
         finally:
-            encoder.writer.truncate(0)
+            self._give_back(encoder)
 
     def lift(self, payload: Payload, swizzler: Swizzler) -> Any:
         """Decode one value.
@@ -293,6 +294,26 @@ def _open(writer: BytesWriter, kind: int) -> None:
     writer.append(0)
     writer.append(0)
     writer.append(0)
+
+
+def _open_call(
+    writer: BytesWriter, request: int, target: int | bytes, method: bytes, flags: int, deadline: int
+) -> None:
+    """Write a call up to its values."""
+    _open(writer, frames.CALL)
+    if deadline >= 0:
+        flags |= frames.DEADLINE
+    if isinstance(target, int):
+        writer.append(flags)
+        put_number(writer, request)
+        put_number(writer, target)
+    else:
+        writer.append(flags | frames.NAMED)
+        put_number(writer, request)
+        _put_name(writer, target)
+    _put_name(writer, method)
+    if deadline >= 0:
+        put_number(writer, deadline)
 
 
 def _put_name(writer: BytesWriter, name: bytes) -> None:

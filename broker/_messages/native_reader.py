@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from broker._limits import Limits
+from broker._messages.codecs import Codecs
 from broker._messages.messages import (
     Abort,
     Answer,
@@ -36,6 +37,8 @@ __all__ = ["NativeReader"]
 
 _NO_KEYWORDS: Final = Payload({})
 _REQUEST_KINDS: Final = (frames.CALL, frames.ANSWER, frames.FAILED)
+#: The longest number, in bytes.
+_NUMBER: Final = 9
 #: Most bytes of a reason in words.
 _REASON: Final = 1024
 
@@ -52,9 +55,12 @@ class NativeReader:
         "_batch",
         "_batch_kind",
         "_data",
+        "_last",
         "_limits",
+        "_missing",
         "_more",
         "_need",
+        "_piece",
         "_position",
         "_streamed",
         "_streams",
@@ -62,10 +68,10 @@ class NativeReader:
         "values",
     )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, codecs: Codecs) -> None:
         self.plain = True
         self._limits = limits
-        self.values = Values(limits)
+        self.values = Values(limits, codecs)
         # Bytes are read from _data at _position. A frame that is not whole waits in _more until it has _need bytes.
         self._data = b""
         self._position = 0
@@ -76,6 +82,10 @@ class NativeReader:
         self._batch_kind = 0
         self._streams: dict[int, Stream] | None = None
         self._streamed = 0
+        # The piece that is being read, where it did not come at once: of which stream, and how many bytes are missing.
+        self._piece = -1
+        self._missing = 0
+        self._last = False
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes as they came, split anywhere."""
@@ -103,6 +113,13 @@ class NativeReader:
             if start < self._batch:
                 return self._release()
             size = len(data) - start
+            if self._piece >= 0:
+                if not size:
+                    return None
+                message = self._more_of_piece(data, start, min(size, self._missing))
+                if message is not None:
+                    return message
+                continue
             if size < HEAD:
                 self._wait(HEAD)
                 return None
@@ -111,6 +128,9 @@ class NativeReader:
             if length > FRAME:
                 raise ProtocolError(f"a frame of {length} bytes; {FRAME} are the most")
             if size < HEAD + length:
+                if (kind == frames.PART or kind == frames.LAST) and self._streams and size > HEAD + _NUMBER:
+                    if self._begin_piece(kind, data, start + HEAD, start + HEAD + length):
+                        continue
                 self._wait(HEAD + length)
                 return None
             start += HEAD
@@ -136,7 +156,7 @@ class NativeReader:
     def _other(self, kind: int, data: bytes, start: int, end: int) -> Message | None:
         """Read a frame of one of the rarer kinds; None for one that makes no message."""
         if kind == frames.PART or kind == frames.LAST:
-            return self._piece(kind, data, start, end)
+            return self._whole_piece(kind, data, start, end)
         if kind == frames.RELEASE or kind == frames.RELEASE_CACHE:
             if start == end:
                 return None
@@ -215,7 +235,7 @@ class NativeReader:
 
     # Large messages.
 
-    def _piece(self, kind: int, data: bytes, start: int, end: int) -> Message | None:
+    def _whole_piece(self, kind: int, data: bytes, start: int, end: int) -> Message | None:
         """Take a piece of a large message; return that when it is whole.
 
         :raises ProtocolError: it is too large, there are too many, or it is none that may be large.
@@ -231,16 +251,49 @@ class NativeReader:
             self._streams[number] = stream
         else:
             stream.take(data, start, end)
-        size = end - start
+        self._count(stream, end - start)
+        return self._finish(number) if kind == frames.LAST else None
+
+    def _begin_piece(self, kind: int, data: bytes, start: int, end: int) -> bool:
+        """Begin to take a piece before all of it is there, if it is not the first one of its message."""
+        number, position = take_number(data, start, end)
+        if self._streams is None or number not in self._streams:
+            return False
+        self._piece = number
+        self._missing = end - position
+        self._last = kind == frames.LAST
+        self._position = position
+        return True
+
+    def _more_of_piece(self, data: bytes, start: int, size: int) -> Message | None:
+        """Take more of the piece that is being read."""
+        assert self._streams is not None
+        number = self._piece
+        stream = self._streams[number]
+        self._count(stream, size)
+        stream.take(data, start, start + size)
+        self._position = start + size
+        self._missing -= size
+        if self._missing:
+            return None
+        self._piece = -1
+        return self._finish(number) if self._last else None
+
+    def _count(self, stream: Stream, size: int) -> None:
+        """Count bytes of large messages.
+
+        :raises ProtocolError: they are too many.
+        """
         stream.size += size
         self._streamed += size
         if stream.size > self._limits.message:
             raise ProtocolError(f"a message of more than {self._limits.message} bytes")
         if self._streamed > self._limits.buffer:
             raise ProtocolError(f"unfinished messages of more than {self._limits.buffer} bytes")
-        if kind == frames.PART:
-            return None
-        del self._streams[number]
+
+    def _finish(self, number: int) -> Message:
+        assert self._streams is not None
+        stream = self._streams.pop(number)
         self._streamed -= stream.size
         return stream.finish()
 

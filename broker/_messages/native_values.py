@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from broker._limits import Limits
+from broker._messages.codecs import Codecs
 from broker._values.native import NativeEncoder
 from broker._values.path import type_name
 from broker._values.payload import Broken, Jellied, Payload, Unchecked
@@ -94,33 +95,45 @@ class Values:
     """Reads values that came whole.
 
     :param limits: the ceilings.
+    :param codecs: where decoders are borrowed.
 
     position: behind the value read last, or -1 where that could not be found out.
     """
 
-    __slots__ = ("_decoder", "_forms", "limits", "position")
+    __slots__ = ("_idle", "limits", "position")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, codecs: Codecs) -> None:
         self.limits = limits
         self.position = 0
-        self._decoder = NativeDecoder(limits.depth, limits.elements)
-        self._forms: NativeDecoder | None = None
+        self._idle = codecs.idle_decoders(limits.depth, limits.elements)
 
     def read_one(self, data: bytes, start: int, end: int, plain: bool) -> Payload:
         """Read one of several values."""
+        if start < end and data[start] == JELLY:
+            return self._read_form(data, start + 1, end)
+        idle = self._idle
+        decoder = idle.pop() if idle else NativeDecoder(self.limits.depth, self.limits.elements)
         try:
-            if start < end and data[start] == JELLY:
-                if self._forms is None:
-                    self._forms = form_decoder(self.limits)
-                value = self._forms.decode(data, start + 1, end)
-                self.position = self._forms.position
-                return Payload(checked(value), b"")
-            value = self._decoder.decode(data, start, end)
-            self.position = self._decoder.position
+            value = decoder.decode(data, start, end)
+            self.position = decoder.position
         except (BadValue, LimitExceeded) as error:
-            self.position = -1
-            return Payload(Broken(error), b"")
+            return self._broken(error)
+        finally:
+            idle.append(decoder)
         return Payload(value) if plain else Payload(Unchecked(value), b"")
+
+    def _read_form(self, data: bytes, start: int, end: int) -> Payload:
+        decoder = form_decoder(self.limits)
+        try:
+            form = checked(decoder.decode(data, start, end))
+            self.position = decoder.position
+        except (BadValue, LimitExceeded) as error:
+            return self._broken(error)
+        return Payload(form, b"")
+
+    def _broken(self, error: Exception) -> Payload:
+        self.position = -1
+        return Payload(Broken(error), b"")
 
     def read(self, data: bytes, start: int, end: int, plain: bool) -> Payload:
         """Read the one value of a message."""
@@ -129,5 +142,4 @@ class Values:
 
     def broken(self, problem: str) -> Payload:
         """Return a payload for what could not be read."""
-        self.position = -1
-        return Payload(Broken(BadValue(problem)), b"")
+        return self._broken(BadValue(problem))

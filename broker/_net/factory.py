@@ -15,6 +15,7 @@ from zope.interface import implementer
 from broker._cred import portal as _portal  # noqa: F401  registers the adapter that makes a Portal a root
 from broker._cred.login import login
 from broker._limits import Limits
+from broker._messages.codecs import Codecs
 from broker._net.leaving import GRACE, leave
 from broker._net.protocol import BrokerProtocol
 from broker._objects.reference import RemoteReference
@@ -98,6 +99,7 @@ class _Connections:
         self.registry = registry
         self.limits = limits or Limits()
         self.reactor = reactor
+        self.codecs = Codecs()
         self.dialects = dialects_for(prefer, require)
         self.prefer = prefer
         self.callTimeout = callTimeout
@@ -108,6 +110,7 @@ class _Connections:
             isClient=isClient, security=self.security, registry=self.registry, limits=self.limits
         )
         connection.factory = self
+        connection.session.codecs = self.codecs
         if self.dialects is not None:
             connection.session.dialects = self.dialects
             connection.session.prefer = self.prefer.encode() if self.prefer is not None else None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from broker._limits import PB_SIZE, Limits
+from broker._messages.codecs import Codecs
 from broker._messages.native import NAME, NativeDialect, settings_of
 from broker._messages.pb import PBDialect
 from broker._wire import greeting
@@ -80,15 +81,18 @@ def agree(
     return agreed
 
 
-def dialect_for(name: bytes, settings: Mapping[str, int], limits: Limits, plain: bool) -> PBDialect | NativeDialect:
+def dialect_for(
+    name: bytes, settings: Mapping[str, int], limits: Limits, plain: bool, codecs: Codecs
+) -> PBDialect | NativeDialect:
     """Return a dialect for a connection.
 
     :param settings: what the peer accepts.
     :param plain: whether plain values may be decoded while they are read.
+    :param codecs: what the connections of one factory share.
     """
     dialect: PBDialect | NativeDialect
     if name == NAME:
-        dialect = NativeDialect(limits, settings)
+        dialect = NativeDialect(limits, settings, codecs)
     else:
         accepted = settings.get("size", PB_SIZE)
         dialect = PBDialect(limits, vocabulary=name == b"pb", name=name, send_string=accepted)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from broker._limits import Limits
+from broker._messages.codecs import Codecs
 from broker._messages.messages import (
     Abort,
     Answer,
@@ -74,6 +75,8 @@ class Session(Sending):
     ) -> None:
         super().__init__(listener, limits, tuple(dialects), plain, wake)
         self.prefer = prefer
+        #: Shared with other connections, if whoever makes them says so before the greeting.
+        self.codecs: Codecs | None = None
         self.faults = 0
         #: Pings and other messages that ask for nothing which came since whoever drives this looked.
         self.controls = 0
@@ -127,7 +130,7 @@ class Session(Sending):
         if expression is None:
             return None
         name, settings = hello.agree(self.listener, expression, self.dialects, self.prefer)
-        dialect = hello.dialect_for(name, settings, self.limits, self.plain)
+        dialect = hello.dialect_for(name, settings, self.limits, self.plain, self.codecs or Codecs())
         dialect.receive_data(self._greeting.take_rest())
         self._greeting = None
         self.dialect = dialect
