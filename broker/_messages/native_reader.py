@@ -213,7 +213,8 @@ class NativeReader:
         request, position = take_number(data, start + 1, end)
         if flags >= frames.PIPELINED:
             wants = request if flags & frames.WANTS_ANSWER else None
-            return Unknown(b"call", [], f"calls with flags {flags:#x} are not known", wants), position, False, False
+            command = bytes((frames.CALL, flags))
+            return Unknown(command, [], f"calls with flags {flags:#x} are not known", wants), position, False, False
         target: int | bytes
         if flags & frames.NAMED:
             target, position = _short(data, position, end)
@@ -249,6 +250,8 @@ class NativeReader:
                 raise ProtocolError(f"more than {self._limits.streams} large messages at a time")
             stream = self._begin(data, start, end)
             self._streams[number] = stream
+            # Not the byte for the kind, which is in the head of a message that goes whole.
+            start += 1
         else:
             stream.take(data, start, end)
         self._count(stream, end - start)
