@@ -30,6 +30,7 @@ from broker._values.path import brief
 from broker._values.payload import Payload
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker._values.unjelly import Unjellier
+from broker._values.unlifted import references
 from broker.errors import (
     BadValue,
     DeadReferenceError,
@@ -65,6 +66,8 @@ class Broker(Calling):
     refused: BaseException | None = None
     #: How many calls of the peer were refused.
     refusals = 0
+    #: Whom to tell that the peer has dropped an object, with the object, by its identity.
+    _localCleanup: dict[Any, list[tuple[Any, Callable[[], object]]]] | None = None
     #: What was lowered last with references in it, and what was counted for that.
     _counted: tuple[Payload, list[tuple[Exports, int]]] | None = None
 
@@ -86,8 +89,7 @@ class Broker(Calling):
             not isClient, self.limits, dialects=self.dialects, plain=self.plain, wake=self.releasesWaiting
         )
         self.disconnects: list[Callable[[], object]] = []
-        self.connects: list[Callable[[], object]] = []
-        self._localCleanup: dict[Any, list[tuple[Any, Callable[[], object]]]] = {}
+        self.connects: list[Callable[[], object]] | None = None
         self._turns = 0
 
     # What the transport's side provides; a connection without one keeps its bytes.
@@ -175,6 +177,7 @@ class Broker(Calling):
         outer, self.unserializingPerspective = self.unserializingPerspective, perspective
         try:
             if isinstance(payload, Payload):
+                payload.lifted = True
                 return self._dialect.lift(payload, self)
             return self.unjelly(payload)
         except (InsecureJelly, LimitExceeded) as error:
@@ -203,7 +206,14 @@ class Broker(Calling):
     def unjelly(self, expression: Any) -> Any:
         """Lift a value that is not plain; for the dialect."""
         unjellier = Unjellier(self.security, None, self, registry=self.registry, depth=self.limits.depth)
-        return unjellier.unjellyFull(expression)
+        outer, self._receipts = self._receipts, []
+        try:
+            return unjellier.unjellyFull(expression)
+        except BaseException:
+            self.releaseUnlifted(references(expression))
+            raise
+        finally:
+            self._receipts = outer
 
     @property
     def dialect(self) -> str | None:
@@ -253,8 +263,8 @@ class Broker(Calling):
 
     def connectionReady(self) -> None:
         """The greeting is over: tell those who wait for it."""
-        connects, self.connects = self.connects, []
-        for notifier in connects:
+        connects, self.connects = self.connects, None
+        for notifier in connects or ():
             self.guarded(notifier)
 
     def answered(self, event: Answered) -> None:
@@ -289,7 +299,7 @@ class Broker(Calling):
         self._clean_up(entry)
 
     def _clean_up(self, entry: Export) -> None:
-        for _, notifier in self._localCleanup.pop(entry.identity, ()):
+        for _, notifier in (self._localCleanup or {}).pop(entry.identity, ()):
             self.guarded(notifier)
 
     def _stopped_observing(self, entry: Export) -> None:
@@ -328,7 +338,7 @@ class Broker(Calling):
         if self.session.state is State.OPEN:
             self.guarded(notifier)
         else:
-            self.connects.append(notifier)
+            self.connects = [*(self.connects or ()), notifier]
 
     def notifyOnDisconnect(self, notifier: Callable[[], object]) -> None:
         """Have a function called when the connection goes; at once if it has gone."""
@@ -347,6 +357,8 @@ class Broker(Calling):
     def notifyOnRelease(self, object: Any, notifier: Callable[[], object]) -> None:
         """Have a function called when the peer drops its last reference to an object that is about to be sent."""
         # With the object, lest its identity become that of another one before it is sent.
+        if self._localCleanup is None:
+            self._localCleanup = {}
         self._localCleanup.setdefault(object.processUniqueID(), []).append((object, notifier))
 
     def closed(self, reason: Failure) -> None:
@@ -365,7 +377,7 @@ class Broker(Calling):
         disconnects, self.disconnects = self.disconnects, []
         for notifier in disconnects:
             self.guarded(notifier)
-        self._localCleanup.clear()
+        self._localCleanup = None
 
     def statistics(self) -> dict[str, int]:
         """Return the size of every table of the connection."""

@@ -25,17 +25,23 @@ class Answers:
         self.limit = limit
         self.entries: dict[Call, Any] = {}
         #: Those among them that can be cancelled, by request number.
-        self.requests: dict[int, Call] = {}
+        self.requests: dict[int, Call] | None = None
 
     def add(self, call: Call, waiting: Any) -> None:
         """Enter a call, and the Deferred of its result."""
         self.entries[call] = waiting
+        if self.requests is None:
+            self.requests = {}
         self.requests[call.request] = call
+
+    def of_request(self, request: int) -> Call | None:
+        """Return the call with a number, if it can be cancelled."""
+        return None if self.requests is None else self.requests.get(request)
 
     def remove(self, call: Call) -> None:
         """The call has ended."""
         self.entries.pop(call, None)
-        if self.requests.get(call.request) is call:
+        if self.requests is not None and self.requests.get(call.request) is call:
             del self.requests[call.request]
 
     def admit(self) -> None:
@@ -50,5 +56,5 @@ class Answers:
         """Empty the table and return what was in it."""
         waiting = list(self.entries.values())
         self.entries.clear()
-        self.requests.clear()
+        self.requests = None
         return waiting

@@ -45,21 +45,29 @@ class Exports:
     Numbers come from `new_number`, which both tables of a connection share, count up from 1 and are never used twice:
     a late message for a released number finds nothing, never another object.
 
-    :param new_number: returns the next number.
+    :param new_number: returns the next number; None for a table with numbers of its own.
     :param limit: most entries; one more raises `LimitExceeded`.
     :param what: the word for an entry in error texts.
     """
 
-    __slots__ = ("_new_number", "entries", "limit", "numbers", "violations", "what")
+    __slots__ = ("_last", "_new_number", "entries", "limit", "numbers", "violations", "what")
 
-    def __init__(self, new_number: Callable[[], int], limit: int, what: str) -> None:
+    def __init__(self, new_number: Callable[[], int] | None, limit: int, what: str) -> None:
         self._new_number = new_number
+        self._last = 0
         self.limit = limit
         self.what = what
         self.entries: dict[int | bytes, Export] = {}
         self.numbers: dict[Hashable, int] = {}
         #: How often the limit was met; the owner of the table closes the connection when it goes on.
         self.violations = 0
+
+    def new_number(self) -> int:
+        """Return the next number."""
+        if self._new_number is not None:
+            return self._new_number()
+        self._last += 1
+        return self._last
 
     def name(self, name: bytes, object: Any) -> None:
         """Put an object under a preset name, uncounted."""
@@ -84,7 +92,7 @@ class Exports:
         if len(self.entries) > self.limit:
             self.violations += 1
             raise LimitExceeded(f"Maximum PB {self.what} count exceeded ({self.limit}).")
-        number = self._new_number()
+        number = self.new_number()
         self.entries[number] = Export(object, perspective, identity)
         self.numbers[identity] = number
         return number

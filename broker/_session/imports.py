@@ -43,12 +43,14 @@ class Imports:
     def __init__(self, wake: Callable[[], None]) -> None:
         self.wake = wake
         self.entries: dict[Hashable, Import] = {}
-        # A list: an empty deque takes as much memory as all other tables of an idle connection.
-        self._dropped: list[Import] = []
-        # One bound method for all entries: a fresh one for each would be most of an entry's size.
-        self._note = self._on_drop
+        # Both only once there is an entry, for the sake of idle connections. What was dropped is in a list, since an
+        # empty deque takes as much memory as all other tables; and one bound method serves all entries, since a fresh
+        # one for each would be most of an entry's size.
+        self._dropped: list[Import] | None = None
+        self._note: Any = None
 
     def _on_drop(self, entry: Any) -> None:
+        assert self._dropped is not None
         self._dropped.append(entry)
         self.wake()
 
@@ -63,6 +65,9 @@ class Imports:
 
     def add(self, key: Hashable, number: int, stand_in: Any) -> None:
         """Enter a new stand-in with a count of one, and what a dead predecessor still owes."""
+        if self._note is None:
+            self._dropped = []
+            self._note = self._on_drop
         entry = Import(stand_in, self._note)
         entry.key = key
         entry.number = number
@@ -92,4 +97,5 @@ class Imports:
     def clear(self) -> None:
         """Empty the table; nothing is owed any more."""
         self.entries.clear()
-        self._dropped.clear()
+        if self._dropped is not None:
+            self._dropped.clear()

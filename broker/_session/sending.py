@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any, Final
 
 from broker._limits import Limits
@@ -55,10 +54,9 @@ class Sending:
         self.peer_leaves: str | None = None
         self.dialect: Dialect | None = None
         self.native: NativeDialect | None = None
-        new_number = self.new_number = count(1).__next__
-        self.exports = Exports(new_number, limits.references, "reference")
-        self.caches = Caches(new_number, limits.references, wake)
+        self.exports = Exports(None, limits.references, "reference")
         self.imports = Imports(wake)
+        self._caches: Caches | None = None
         self.questions = Questions()
         self.answers = Answers(limits.calls)
         self._spelled_out: PBDialect | None = None
@@ -66,7 +64,18 @@ class Sending:
         # Only there once something large was sent.
         self.outbox: Outbox | None = None
         # Calls above what the peer takes at a time, by request.
-        self._held: dict[int, tuple[bytes, int | bytes]] = {}
+        self._held: dict[int, tuple[bytes, int | bytes]] | None = None
+
+    def new_number(self) -> int:
+        """Return a number for an object of ours, never used on this connection."""
+        return self.exports.new_number()
+
+    @property
+    def caches(self) -> Caches:
+        """The cached objects of both sides; few connections have any."""
+        if self._caches is None:
+            self._caches = Caches(self.exports.new_number, self.exports.limit, self.imports.wake)
+        return self._caches
 
     def call(
         self,
@@ -104,6 +113,8 @@ class Sending:
         elif self.outbox is not None and self.outbox.size + len(data) > self.limits.buffer:
             raise LimitExceeded(f"more than {self.limits.buffer} bytes wait to be sent")
         elif self._held or len(questions.entries) >= native.settings["calls"]:
+            if self._held is None:
+                self._held = {}
             self._held[request] = data, target
         else:
             self._put(data, target)
@@ -151,7 +162,7 @@ class Sending:
 
         :returns: whether the call was not sent yet: then it is not sent at all, and nothing will come.
         """
-        if self._held.pop(request, None) is not None:
+        if self._held and self._held.pop(request, None) is not None:
             self.questions.entries.pop(request, None)
             return True
         if self.native is not None and self.state is State.OPEN:
@@ -181,12 +192,13 @@ class Sending:
                 return
             assert self.native is not None
             self.outbox = outbox = Outbox(self.native.settings["streams"], self._out)
-        outbox.put(data, lane, bool(self.caches.ours.entries))
+        outbox.put(data, lane, self._caches is not None and bool(self._caches.ours.entries))
 
     def _let_go(self) -> None:
         """Send one of the calls that are held back."""
-        request = next(iter(self._held))
-        self._put(*self._held.pop(request))
+        if self._held:
+            request = next(iter(self._held))
+            self._put(*self._held.pop(request))
 
     def ping(self, data: bytes = b"") -> None:
         """Ask the peer whether it is there."""
@@ -205,9 +217,9 @@ class Sending:
         """Say that a command was not understood."""
         self._send(NotUnderstood(message.command[:COMMAND_SIZE]))
 
-    def release(self, number: int) -> None:
-        """Send one release of an object of theirs."""
-        self._send_releases([(number, 1)], False)
+    def release(self, number: int, count: int = 1) -> None:
+        """Send releases of an object of theirs."""
+        self._send_releases([(number, count)], False)
 
     def release_cache(self, number: int) -> None:
         """Send one release of a copy of an object of theirs."""
@@ -224,8 +236,8 @@ class Sending:
             return
         if self.imports.owing:
             self._send_releases(self.imports.releases(), False)
-        if self.caches.faces.owing:
-            self._send_releases(self.caches.faces.releases(), True)
+        if self._caches is not None and self._caches.faces.owing:
+            self._send_releases(self._caches.faces.releases(), True)
 
     def _send_releases(self, owed: list[tuple[int, int]], cached: bool) -> None:
         if self.dialect is not None and self.state is not State.CLOSED:

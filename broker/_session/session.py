@@ -94,7 +94,7 @@ class Session(Sending):
         """The transport is gone, or is to go. The tables are left to the caller to empty."""
         self.state = advance(self.state, Happening.LOST)
         self._out.clear()
-        self._held.clear()
+        self._held = None
         if self.outbox is not None:
             self.outbox.clear()
 
@@ -139,8 +139,7 @@ class Session(Sending):
             self._out.append(hello.picked(name, settings, self.limits))
         if isinstance(dialect, NativeDialect):
             self.native = dialect
-            for table in (self.exports, self.caches.ours):
-                table.limit = min(table.limit, dialect.settings["references"])
+            self.exports.limit = min(self.exports.limit, dialect.settings["references"])
         else:
             self._send(Version(PROTOCOL_VERSION))
         return Opened(name)
@@ -178,7 +177,7 @@ class Session(Sending):
         """Do what a message asks for that only our own dialect has."""
         if isinstance(message, Cancel):
             # One that is not being served has been answered, and that is under way.
-            call = self.answers.requests.get(message.request)
+            call = self.answers.of_request(message.request)
             return None if call is None else Cancelled(call)
         if isinstance(message, GoAway):
             self.peer_leaves = message.reason
@@ -198,7 +197,7 @@ class Session(Sending):
             return self.fault(str(error))
         if export is None:
             return None
-        cached = table is self.caches.ours
+        cached = table is not self.exports
         if not cached:
             table.forget(number)
         return Released(number, export, cached)
@@ -217,17 +216,21 @@ class Session(Sending):
         """Empty all tables; return those who waited for answers, the exports and our cached objects."""
         self.answers.clear()
         self.imports.clear()
-        self.caches.faces.clear()
-        self.caches.cores.clear()
-        return self.questions.clear(), self.exports.clear(), self.caches.ours.clear()
+        caches = self._caches
+        if caches is None:
+            return self.questions.clear(), self.exports.clear(), []
+        caches.faces.clear()
+        caches.cores.clear()
+        return self.questions.clear(), self.exports.clear(), caches.ours.clear()
 
     def statistics(self) -> dict[str, int]:
         """Return the size of every table."""
+        caches = self._caches
         return {
             "exports": len(self.exports.numbers),
             "imports": len(self.imports.entries),
             "questions": len(self.questions.entries),
             "answers": len(self.answers.entries),
-            "cached_out": len(self.caches.ours.entries),
-            "cached_in": len(self.caches.cores),
+            "cached_out": 0 if caches is None else len(caches.ours.entries),
+            "cached_in": 0 if caches is None else len(caches.cores),
         }

@@ -146,7 +146,7 @@ def test_logout_when_the_avatar_is_dropped(pairs: Pairs, portal: Portal, realm: 
     assert realm.out == [b"ann"]
     pair.wire.drop()
     assert realm.out == [b"ann"]
-    assert pair.server._localCleanup == {}
+    assert not pair.server._localCleanup
 
 
 def test_logout_when_the_connection_goes(pairs: Pairs, portal: Portal, realm: Realm) -> None:
@@ -169,7 +169,7 @@ def test_logout_of_a_login_that_comes_about_after_the_loss(pairs: Pairs, portal:
     assert realm.out == []
     realm.wait.callback(None)
     assert realm.out == [b"ann"]
-    assert pair.server._localCleanup == {} and pair.server.disconnects == []
+    assert not pair.server._localCleanup and pair.server.disconnects == []
 
 
 def test_each_of_two_avatars_logs_out_by_itself(pairs: Pairs, portal: Portal, realm: Realm) -> None:
