@@ -96,8 +96,10 @@ class NativeReader:
                 return
             self._more = None
             data = bytes(more)
-        elif self._position < len(self._data):
-            data = self._data[self._position :] + data
+        else:
+            if self._position < len(self._data):
+                data = self._data[self._position :] + data
+            # Counted from where reading goes on, also when that is behind everything that came before.
             self._batch -= self._position
         self._data = data
         self._position = 0
@@ -196,9 +198,10 @@ class NativeReader:
         values = self.values
         if options:
             # None is known yet, and each is safe to leave aside.
-            values.read_one(data, position, end, self.plain)
+            call.args = values.read_one(data, position, end, self.plain)
             position = values.position
-        call.args = values.read_one(data, position, end, self.plain)
+        if position >= 0:
+            call.args = values.read_one(data, position, end, self.plain)
         if keywords and values.position >= 0:
             call.kwargs = values.read_one(data, values.position, end, self.plain)
         if values.position >= 0 and values.position != end:
