@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.peers import load
+from tests.benchmarks.peers import ALL, load
 from tests.benchmarks.runner import Cell, Comparison
 from tests.benchmarks.workloads import WORKLOADS
 
-__all__ = ["LETTERS", "base", "quotients", "ratio"]
+__all__ = ["LETTERS", "base", "missing", "quotients", "ratio"]
 
 #: Letter → what it stands for.
 LETTERS = {
@@ -29,10 +29,22 @@ def base(comparison: Comparison, workload: str, name: str) -> Cell | None:
         return _measured(cells.get(name))
     best: Cell | None = None
     for peer, cell in cells.items():
-        candidate = load(peer).kind == "peer" and not (name == "S" and workload in load(peer).batched)
-        if candidate and _measured(cell) is not None and (best is None or _better(workload, cell, best)):
+        if _candidate(peer, workload, name) and _measured(cell) and (best is None or _better(workload, cell, best)):
             best = cell
     return best
+
+
+def missing(comparison: Comparison, workload: str, name: str) -> list[str]:
+    """Return the peers that might be the best one (B or S) in a workload, if they had been measured."""
+    cells = comparison.cells.get(workload, {})
+    return [peer for peer in ALL if _candidate(peer, workload, name) and _measured(cells.get(peer)) is None]
+
+
+def _candidate(peer: str, workload: str, name: str) -> bool:
+    adapter = load(peer)
+    if adapter.kind != "peer" or workload not in adapter.offers:
+        return False
+    return name != "S" or workload not in adapter.batched
 
 
 def _measured(cell: Cell | None) -> Cell | None:

@@ -13,7 +13,7 @@ from tests.benchmarks.table import number, ranked, unit
 
 __all__ = ["svg"]
 
-_COLUMNS, _PANEL, _LABEL, _SCALE, _LINE = 2, 470, 160, 220, 15
+_COLUMNS, _PANEL, _LABEL, _SCALE, _LINE = 2, 500, 190, 230, 15
 #: Above the panels, and in each panel above and below its lines.
 _TOP, _HEAD, _FOOT = 64, 38, 16
 _COLOURS = {"ours": "#d00000", "peer": "#2a6f97", "limit": "#868e96"}
@@ -23,14 +23,15 @@ _KINDS = {"ours": "broker", "peer": "peers", "limit": "limits: no objects, only 
 def svg(comparison: Comparison) -> str:
     """Return the chart as a document."""
     shown = {name: _shown(name, cells) for name, cells in comparison.cells.items()}
-    panels = {name: peers for name, peers in shown.items() if peers}
-    heights = [_TOP] * _COLUMNS
+    panels = [(name, peers) for name, peers in shown.items() if peers]
     parts: list[str] = []
-    for name, peers in panels.items():
-        column = min(range(_COLUMNS), key=lambda i: (heights[i], i))
-        parts += _panel(comparison, name, peers, column * _PANEL, heights[column])
-        heights[column] += _HEAD + _LINE * len(peers) + _FOOT
-    width, height = _PANEL * _COLUMNS, max(heights)
+    top = _TOP
+    for start in range(0, len(panels), _COLUMNS):
+        row = panels[start : start + _COLUMNS]
+        for column, (name, peers) in enumerate(row):
+            parts += _panel(comparison, name, peers, column * _PANEL, top)
+        top += _HEAD + _LINE * max(len(peers) for _, peers in row) + _FOOT
+    width, height = _PANEL * _COLUMNS, top
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11" role="img">',

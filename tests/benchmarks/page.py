@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 
 from tests.benchmarks.bases import LETTERS
 from tests.benchmarks.chart import svg
@@ -26,7 +27,7 @@ where it is resident). Numbers are medians of the rounds. Only ratios within the
 every number is different, and on a busy one they vary by what the tables below show. Columns marked ↓ are better when
 smaller. A dash is a workload that the peer does not offer.
 
-Python {python}, Twisted {twisted}, {compiled}. {releases}
+{facts}
 
 ![medians of all peers in all workloads](performance.svg)"""
 _GROUPS = {
@@ -36,9 +37,9 @@ _GROUPS = {
     "Memory": ["memory-conn", "memory-ref", "memory-import", "rss-conn", "rss-ref"],
 }
 _UNITS = """\
-Megabytes are 10⁶ bytes, counted in one direction. `memory` rows are what tracemalloc counts, so Python's own memory and
-not that of a C library; `rss` rows are what the resident set of the server grows by; both after a collection, per thing
-held, with what is made only once left out. A reference includes the object itself."""
+Megabytes are 10⁶ bytes, counted in one direction. `memory` rows are what tracemalloc counts, so Python's own memory:
+peers that keep theirs in a C library have none. `rss` rows are what the resident set of the server grows by. Both after
+a collection, per thing held, with what is made only once left out. A reference includes the object itself."""
 _TARGETS = """\
 What is asked for, and what came of it: the quotient of two medians, in parentheses the smallest and the largest
 quotient within a round. *must* is what a release needs, *aim* what would be good."""
@@ -53,14 +54,12 @@ def _markdown(table: list[list[str]], left: int = 1) -> str:
 def page(comparison: Comparison) -> str:
     """Return the page in Markdown."""
     facts, plan = comparison.where, comparison.plan
-    releases = [f"{name} {release}" for name, release in facts["releases"].items() if release[0].isdigit()]
+    known = {"Python": facts["python"], "Twisted": facts["twisted"], **facts["releases"]}
+    releases = ", ".join(f"{name} {release}" for name, release in known.items() if release[0].isdigit())
     head = _INTRODUCTION.format(
         rounds=plan.rounds,
         seconds=plan.seconds,
-        python=facts["python"],
-        twisted=facts["twisted"],
-        compiled="the core of broker compiled" if facts["core_is_compiled"] else "the core of broker not compiled",
-        releases=", ".join(releases) + "." if releases else "",
+        facts=fill(f"The core of broker is {'' if facts['core_is_compiled'] else 'not '}compiled. {releases}.", 120),
     )
     parts = [
         head,

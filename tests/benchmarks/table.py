@@ -85,9 +85,10 @@ def outcomes(comparison: Comparison) -> list[list[str]]:
 
 def _outcome(outcome: Outcome) -> list[str]:
     target = outcome.target
-    measured = outcome.why if outcome.measured is None else number(outcome.measured)
+    parts = [] if outcome.measured is None else [number(outcome.measured)]
     if outcome.spread is not None:
-        measured += f" ({number(outcome.spread[0])}–{number(outcome.spread[1])})"
+        parts.append(f"({number(outcome.spread[0])}–{number(outcome.spread[1])})")
+    measured = " ".join([*parts, *([outcome.why] if outcome.why else [])])
     whose = load(target.subject).title if target.subject in MODULES else target.subject.replace("-", ", ")
     return [f"{target.level}, {whose}", target.workload, target.text(), measured, _MET[outcome.met]]
 

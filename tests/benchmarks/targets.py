@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.benchmarks.bases import LETTERS, base, quotients, ratio
+from tests.benchmarks.bases import LETTERS, base, missing, quotients, ratio
 from tests.benchmarks.peers import MODULES, load
 from tests.benchmarks.runner import Comparison
 
@@ -111,8 +111,9 @@ TARGETS = [Target(*line) for line in _DATA]
 class Outcome:
     """What became of a target.
 
-    :param measured: the quotient that is asked for, None where it was not measured, and then `why`.
+    :param measured: the quotient that is asked for, None where it was not measured.
     :param spread: the smallest and the largest quotient within a round, where there are several.
+    :param why: why it was not measured, or what must be known of the number.
     """
 
     target: Target
@@ -158,4 +159,6 @@ def _outcome(comparison: Comparison, target: Target) -> Outcome:
     if cell is None or other is None or measured is None:
         return Outcome(target, None, why="not measured")
     within = quotients(cell, other)
-    return Outcome(target, measured, (min(within), max(within)) if len(within) > 1 else None)
+    absent = len(missing(comparison, target.workload, of)) if of in "BS" else 0
+    why = f"without {absent} of the peers" if absent else ""
+    return Outcome(target, measured, (min(within), max(within)) if len(within) > 1 else None, why)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FULL", "SMALL", "WORKLOADS", "Sizes", "Workload", "same", "value_of"]
+__all__ = ["COUNTED", "FULL", "SMALL", "WORKLOADS", "Sizes", "Workload", "same", "value_of"]
 
 
 @dataclass(frozen=True)
@@ -130,3 +130,5 @@ _ALL = [
     Workload("rss-ref", "references", "resident memory at the server per exported reference", unit="B"),
 ]
 WORKLOADS = {workload.name: workload for workload in _ALL}
+#: Those where Python's own memory is counted, which a peer cannot offer whose memory is that of a C library.
+COUNTED = frozenset(workload.name for workload in _ALL if workload.traced)

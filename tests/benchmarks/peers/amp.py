@@ -66,7 +66,7 @@ def _lift(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "attributes": {entry["key"]: entry["value"] for entry in record["attributes"]}}
 
 
-class _Peer(amp.AMP):  # type: ignore[misc]
+class _Peer(amp.AMP):
     """Both ends: in AMP either may call."""
 
     def __init__(self) -> None:

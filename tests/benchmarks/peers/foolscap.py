@@ -32,7 +32,7 @@ def _target_classes() -> tuple[Any, Any]:
     """Return the classes of what is passed by reference and of the server's root."""
     from foolscap.api import Referenceable
 
-    class Target(Referenceable):  # type: ignore[misc]
+    class Target(Referenceable):
         def remote_echo(self, value: Any) -> Any:
             return value
 
@@ -106,7 +106,7 @@ class _BareServer:
         reactor: Any = installed
         root = _target_classes()[1]()
 
-        class Serving(Broker):  # type: ignore[misc]
+        class Serving(Broker):
             def remote_getReferenceByName(self, name: bytes) -> Any:
                 return root
 
@@ -197,7 +197,7 @@ class _TubClient(_Client):
         """Return what opens and keeps connections or references."""
         if what == "connections":
             # These stay open together.
-            self._identities = iter(_identity, None)  # type: ignore[assignment]
+            self._identities = iter(_identity, None)
         return super().hold(what)
 
 
@@ -214,7 +214,7 @@ class _BareClient(_Client):
         from foolscap.referenceable import TubRef
         from twisted.internet import reactor as installed
 
-        class Calling(Broker):  # type: ignore[misc]
+        class Calling(Broker):
             def connectionMade(self) -> None:
                 super().connectionMade()
                 self.remote_broker.callRemote("getReferenceByName", name=b"root").addCallbacks(made, failed)

@@ -64,7 +64,7 @@ class GRPCPeer(AsyncioPeer):
     title = "gRPC aio, msgpack"
     offers = frozenset(
         ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"]
-        + ["connect", "latency", "latency-busy", "memory-conn", "rss-conn"]
+        + ["connect", "latency", "latency-busy", "rss-conn"]
     )
 
     def missing(self) -> str | None:

@@ -83,7 +83,7 @@ class ManagersPeer(BlockingPeer):
         current_process().authkey = _KEY
         server = _Manager(("127.0.0.1", 0), _KEY).get_server()
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        port: int = server.address[1]  # type: ignore[index]
+        port: int = server.address[1]
         return port
 
     def open(self, port: int) -> Client:

@@ -41,23 +41,23 @@ def _classes() -> tuple[Any, Any]:
     from Pyro5.api import expose
 
     class Target:
-        @expose  # type: ignore[untyped-decorator]
+        @expose
         def echo(self, value: Any) -> Any:
             return value
 
     class Root(Target):
-        @expose  # type: ignore[untyped-decorator]
+        @expose
         def take(self, value: Any) -> Any:
             return _lift(value)
 
-        @expose  # type: ignore[untyped-decorator]
+        @expose
         def make(self) -> Any:
             target = Target()
-            daemon: Any = self._pyroDaemon  # type: ignore[attr-defined]
+            daemon: Any = self._pyroDaemon
             daemon.register(target)
             return target
 
-        @expose  # type: ignore[untyped-decorator]
+        @expose
         def back(self, target: Any, value: Any) -> Any:
             return target.echo(value)
 

@@ -48,19 +48,24 @@ def _lift(value: Any) -> Any:
     return tuple(map(_lift, items))
 
 
+class _Target:
+    """What is passed by reference."""
+
+    def exposed_echo(self, value: Any) -> Any:
+        """Return the value."""
+        return _lower(_lift(value)) if isinstance(value, tuple) else value
+
+
 def _service() -> Any:
+    """Return the class of the server's root."""
     import rpyc
 
-    class Target:
-        def exposed_echo(self, value: Any) -> Any:
-            return _lower(_lift(value)) if isinstance(value, tuple) else value
-
-    class Root(rpyc.Service, Target):  # type: ignore[misc]
+    class Root(rpyc.Service, _Target):
         def exposed_make(self) -> Any:
-            return Target()
+            return _Target()
 
         def exposed_back(self, target: Any, value: Any) -> Any:
-            return target(value)
+            return target.echo(value)
 
     return Root
 
@@ -81,7 +86,7 @@ class _Client:
 
     def operation(self, name: str, value: Any) -> Operation:
         """Return what does one of it."""
-        root = self._connection.root
+        root, target = self._connection.root, _Target()
         if name == "echo":
             return self._echo(root, value)
 
@@ -89,7 +94,7 @@ class _Client:
             return root.make().echo(value)
 
         def callback() -> Any:
-            return root.back(lambda number: number, value)
+            return root.back(target, value)
 
         def connect() -> None:
             connection = self._connect()
