@@ -166,7 +166,8 @@ class Sending:
             self.questions.entries.pop(request, None)
             return True
         if self.native is not None and self.state is State.OPEN:
-            self._send(Cancel(request))
+            # The call may still be on its way out, in pieces: the other end would not know yet what is meant.
+            self._follow(self.native.encode(Cancel(request)))
         return False
 
     def answer(self, request: int, payload: Payload) -> None:
