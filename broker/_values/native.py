@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "NativeEncoder"]
 
-#: The encoder recurses, so it nests no deeper than this, whatever the peer takes.
-DEEPEST: Final = 1000
+#: The encoder recurses. Containers nested deeper than this go the long way, which does not; 300 fit into the smallest
+#: stack that a thread has anywhere, 128 KiB.
+DEEPEST: Final = 300
 #: Lists of this many items on are looked at whether they can be packed.
 _RUN: Final = 16
 #: A set costs so many elements more than it has, sending and receiving.
@@ -117,13 +118,14 @@ def _put_bytes(writer: BytesWriter, value: bytes) -> None:
 class NativeEncoder:
     """Encodes values for one connection.
 
-    :param depth: deepest nesting of containers that the peer takes; above 1000 it is 1000.
+    :param depth: deepest nesting of containers that the peer takes.
     :param elements: most elements of one value that the peer takes. An item is one, an entry of a dictionary two, and
         a set costs four more.
     :ivar writer: what is encoded goes here.
     """
 
     __slots__ = (
+        "_clipped",
         "_depth",
         "_elements",
         "_epoch",
@@ -139,6 +141,7 @@ class NativeEncoder:
     def __init__(self, depth: int, elements: int) -> None:
         self.writer = BytesWriter()
         self._depth: i64 = min(depth, DEEPEST)
+        self._clipped = depth > DEEPEST
         self._elements: i64 = min(elements, 0x7FFFFFFFFFFF)
         #: Elements that the value being encoded may still have.
         self._left: i64 = 0
@@ -155,7 +158,8 @@ class NativeEncoder:
     def encode(self, value: Any) -> bytes:
         """Return the bytes of a value.
 
-        :raises NotPlain: something in it has no tag of its own, or is a tuple that contains itself.
+        :raises NotPlain: something in it has no tag of its own, or is a tuple that contains itself; or it is nested
+            deeper than 300, and the peer may take that.
         :raises LimitExceeded: it is larger or nested deeper than the peer accepts.
         """
         start = len(self.writer)
@@ -191,7 +195,7 @@ class NativeEncoder:
         except UnicodeEncodeError:
             raise NotPlain("a text with a lone surrogate") from None
         except RecursionError:
-            raise LimitExceeded("nested too deeply for the stack of this process") from None
+            raise NotPlain("containers nested deeply") from None
         finally:
             # Nothing of the value is kept, whatever happened.
             if not done:
@@ -236,7 +240,9 @@ class NativeEncoder:
         found = self._seen.setdefault(id(value), number)
         if found == number:
             if depth <= 0:
-                raise LimitExceeded("nested deeper than the peer accepts")
+                if self._clipped:
+                    raise NotPlain("containers nested deeply")
+                raise LimitExceeded(f"nested deeper than the {self._depth} that the peer accepts")
             self._number = number + 1
             return False
         if self._open and found in self._open:
@@ -265,7 +271,9 @@ class NativeEncoder:
             writer.append(LIST)
             _put_size(writer, count)
         self._put_items(writer, value, depth - 1)
-        _same(count, len(value))
+        if len(value) != count:
+            # The collector of garbage may run code, and that may do anything.
+            raise RuntimeError("list changed size while it was encoded")
 
     def _put_items(self, writer: BytesWriter, value: list[Any], depth: i64) -> None:
         """Append the items of a list."""
@@ -358,9 +366,3 @@ class NativeEncoder:
             writer.append(KNOWN16)
             write_i16_le(writer, number)
         return True
-
-
-def _same(before: int, after: int) -> None:
-    """Compare the sizes that a list had; the collector of garbage may run code, and that may do anything."""
-    if before != after:
-        raise RuntimeError("list changed size while it was encoded")

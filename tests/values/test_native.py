@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import math
+import sys
 from collections import OrderedDict, namedtuple
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -337,14 +338,29 @@ def test_depth_of_the_innermost(inner: Any) -> None:
         decoder(depth=1).decode(data, 0, len(data))
 
 
-def test_depth_beyond_the_stack() -> None:
+def test_depth_that_the_peer_takes_but_the_encoder_does_not() -> None:
     writer = encoder(depth=10**9, elements=10**9)
-    for levels in (1001, 100_000):
+    for levels in (301, 100_000):
         value = deep(levels)
-        with pytest.raises(LimitExceeded):
+        with pytest.raises(NotPlain):
             writer.encode(value)
         while value != 1:  # Taken apart by hand, since its destruction is no part of this.
             value = value.pop()
+    data = encoder(depth=300).encode(deep(300))
+    assert_same(decoder(depth=300).decode(data, 0, len(data)), deep(300))
+    with pytest.raises(LimitExceeded):
+        encoder(depth=300).encode(deep(301))
+
+
+def test_a_stack_that_is_nearly_full() -> None:
+    def down(levels: int) -> bytes:
+        return encoder(depth=300).encode(deep(299)) if levels == 0 else down(levels - 1)
+
+    # Where recursion is counted, there is not enough of it left; else it works.
+    try:
+        assert len(down(sys.getrecursionlimit() - 400)) == 300
+    except NotPlain:
+        assert hasattr(NativeEncoder.encode, "__code__")
 
 
 CHARGES = [
