@@ -113,7 +113,7 @@ class Flow:
         self._ceiling = ceiling
         self._overflow = overflow
         self._guarded = guarded
-        self._kept: list[bytes] = []
+        self._kept: list[bytes] | None = None
         self._size = 0
         self._unprobed = 0
         self._closed = False
@@ -131,7 +131,7 @@ class Flow:
         if self.paused:
             self._keep(data)
             return
-        if self._plain and not self._pulling:
+        if self._plain:
             sent = self._send(data)
             if sent == len(data):
                 return
@@ -164,6 +164,8 @@ class Flow:
     def _keep(self, data: bytes) -> None:
         if self._closed:
             return
+        if self._kept is None:
+            self._kept = []
         self._kept.append(data)
         self._size += len(data)
         if self._size > self._ceiling:
@@ -198,7 +200,6 @@ class Flow:
             # One with TLS drops what it collected in this turn if its producer goes while it closes. Told once more to
             # close, it sends that first.
             self.transport.loseConnection()
-            self.paused = False
         self.transport.unregisterProducer()
 
     def relieved(self) -> None:
@@ -218,7 +219,7 @@ class Flow:
     def _write_kept(self) -> None:
         if self._kept:
             data = b"".join(self._kept)
-            self._kept.clear()
+            self._kept = None
             self._size = 0
             self._put(data, True)
 
@@ -231,7 +232,7 @@ class Flow:
     def close(self) -> None:
         """Nothing more will be written."""
         self._closed = True
-        self._kept.clear()
+        self._kept = None
         self.pagers.clear()
         self._source = None
 
@@ -277,7 +278,7 @@ class Flow:
             for pager in list(self.pagers):
                 self._guarded(self._page, pager)
         source = self._source
-        if not self.pagers and not (source is not None and source.pieces) and not self._closed:
+        if not self.pagers and not (source is not None and source.pieces):
             self._pulling = False
             self._let_go()
 

@@ -160,6 +160,24 @@ def test_what_is_kept_has_a_ceiling_and_it_is_told_once(link: Link) -> None:
     assert link.protocol.lost is not None
 
 
+def test_what_was_kept_and_sent_counts_no_more(link: Link) -> None:
+    side = Side(link.transport, ceiling=100_000)
+    for _ in range(10):
+        while not side.flow.paused:
+            side.flow.write(b"x" * 30_000)
+        side.flow.write(b"x" * 60_000)
+        link.drain()
+    assert side.overflows == 0
+
+
+def test_a_transport_that_resumes_for_no_reason() -> None:
+    transport = StringTransport()
+    flow = Side(transport).flow
+    flow.relieved()
+    flow.write(b"fine")
+    assert transport.value() == b"fine"
+
+
 def test_what_is_kept_while_the_connection_closes_is_still_sent(link: Link, flow: Flow) -> None:
     for _ in range(6):
         flow.write(b"a" * 50_000)
@@ -234,9 +252,8 @@ def test_an_idle_socket_is_sent_the_first_pieces_at_once() -> None:
     flow.fill(Pieces(b"a" * 1000, b"b" * 1000))
     assert link.arrived() == b"a" * 1000 + b"b" * 1000
     assert link.reactor.writers == [] and link.transport.producer is None
-    source = Pieces(*pieces(1000))
-    flow.fill(source)
-    assert source.taken < 10 * ROUND, "one connection does not keep the others waiting"
+    flow.fill(Pieces(*pieces(100, 10_000)))
+    assert len(link.arrived()) == ROUND * 10_000, "one connection does not keep the others waiting"
     link.close()
 
 
@@ -314,6 +331,16 @@ def test_a_lost_connection_takes_no_more_pieces(link: Link, flow: Flow) -> None:
     assert source.taken == taken
 
 
+def test_after_the_end_nothing_is_begun() -> None:
+    transport = StringTransport()
+    flow = Side(transport).flow
+    flow.close()
+    source = Pieces(*pieces(3))
+    flow.fill(source)
+    flow.add_pager(Pages(flow, b"page"))
+    assert source.taken == 0 and transport.producer is None and transport.value() == b""
+
+
 def test_new_pieces_are_not_begun_on_a_connection_that_closes(link: Link, flow: Flow) -> None:
     flow.write(b"farewell")
     link.transport.loseConnection()
@@ -347,9 +374,11 @@ def test_a_page_goes_each_time_there_is_room(link: Link, flow: Flow) -> None:
 def test_pages_and_pieces_share_the_transport(link: Link, flow: Flow) -> None:
     source = Pieces(*[b"P" * PIECE] * 200)
     flow.fill(source)
+    taken = source.taken
     pager = Pages(flow, *[b"g" * 1000] * 10)
     flow.add_pager(pager)
     got = link.drain()
+    assert got.index(b"g") <= (taken + ROUND) * PIECE, "the first page waits for nothing else"
     assert got.count(b"P") == 200 * PIECE and got.count(b"g") == 10_000
     assert flow.pagers == [] and link.transport.producer is None
     gaps = [len(gap) // PIECE for gap in got[: got.rindex(b"g")].split(b"g" * 1000)[1:-1]]
@@ -400,6 +429,13 @@ def test_a_peer_that_reads_no_pages_has_a_ceiling_too(link: Link) -> None:
     link.transport.abortConnection()
     link.reactor.turn()
     assert link.protocol.lost is not None
+
+
+def test_a_page_above_the_ceiling_ends_its_pager(link: Link) -> None:
+    side = Side(link.transport, ceiling=300_000)
+    side.flow.add_pager(Pages(side.flow, b"x" * 500_000, b"more"))
+    assert side.overflows == 1 and side.flow.pagers == []
+    link.drain()
 
 
 def test_a_reader_of_pages_may_get_more_than_the_ceiling_in_all(link: Link) -> None:
