@@ -66,6 +66,8 @@ def serve(broker: Broker, call: Call) -> None:
     except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
+        broker.releaseUnread(call.args)
+        broker.releaseUnread(call.kwargs)
         return
     if result is _ANSWERED:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -10,7 +11,9 @@ from broker._messages.messages import Call
 from broker._objects.reference import RemoteReference
 from broker._session.session import Export, Exports, Session
 from broker._values.path import brief
-from broker.errors import BadValue, LimitExceeded
+from broker._values.payload import Payload
+from broker._values.unlifted import Unlifted
+from broker.errors import BadValue, InsecureJelly, LimitExceeded, ProtocolError
 
 __all__ = ["Tables"]
 
@@ -29,6 +32,8 @@ class Tables:
     session: Session
     serializingPerspective: Any = None
     unserializingPerspective: Any = None
+    #: The numbers of references in what is being lifted that were counted here too.
+    _receipts: list[int] | None = None
     #: What was counted for the message being lowered, to be taken back if it cannot be sent after all.
     _journal: list[tuple[Exports, int]] | None = None
 
@@ -104,6 +109,8 @@ class Tables:
         reference = self.session.imports.get(key)
         if reference is not None:
             self.session.imports.count_again(key)
+            if self._receipts is not None:
+                self._receipts.append(number)
         return reference
 
     def importReference(self, reference: RemoteReference) -> None:
@@ -116,6 +123,30 @@ class Tables:
         self._room(len(self.session.imports.entries), "reference")
         key = _reference_key(number, reference.perspective, reference.__class__)
         self.session.imports.add(key, number, reference)
+        if self._receipts is not None:
+            self._receipts.append(number)
+
+    def releaseUnlifted(self, found: Counter[int]) -> None:
+        """Release what is in a value that was refused, as far as it was not received before that.
+
+        :param found: the numbers of all references in it; the peer has counted each sending.
+        """
+        found.subtract(self._receipts or ())
+        for number, count in found.items():
+            if count > 0:
+                self.session.release(number, count)
+
+    def releaseUnread(self, payload: Payload) -> None:
+        """Release the references in something of the peer's that nobody looks at."""
+        if payload.data is None or payload.lifted:
+            return
+        unlifted = Unlifted()
+        try:
+            self.session.dialect.lift(payload, unlifted)  # type: ignore[union-attr]  # it has come, so there is one
+        except (ProtocolError, InsecureJelly, LimitExceeded):
+            # Nothing of it was understood.
+            return
+        self.releaseUnlifted(unlifted.found)
 
     def _room(self, held: int, what: str) -> None:
         """Check that one more of the peer's objects may be held here."""

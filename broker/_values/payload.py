@@ -28,13 +28,16 @@ class Payload:
     encoded in `data`, with `value` PENDING, until the object called decides with which perspective to decode it; or
     `data` is empty and `value` says what is still to be done: it is `Jellied`, `Unchecked` or `Broken`.
     An outgoing payload is always encoded.
+
+    lifted: whether something was made, or tried to be made, of what needed a decision.
     """
 
-    __slots__ = ("data", "value")
+    __slots__ = ("data", "lifted", "value")
 
     def __init__(self, value: Any = PENDING, data: bytes | None = None) -> None:
         self.value = value
         self.data = data
+        self.lifted = False
 
     def __repr__(self) -> str:
         return f"Payload({self.value!r}, {self.data!r})"
