@@ -65,12 +65,13 @@ class NativeDialect(NativeReader):
     :param codecs: where encoders and decoders are borrowed.
     """
 
-    __slots__ = ("_depth", "_idle", "name", "settings")
+    __slots__ = ("_depth", "_idle", "_most", "name", "settings")
 
     def __init__(self, limits: Limits, settings: Mapping[str, int], codecs: Codecs) -> None:
         super().__init__(limits, codecs)
         self.name = NAME
         self.settings = codecs.settings({**settings_of(limits), **settings})
+        self._most = self.settings["message"]
         self._depth = min(limits.depth, self.settings["depth"])
         self._idle = codecs.idle_encoders(self._depth, self.settings["elements"])
 
@@ -175,18 +176,17 @@ class NativeDialect(NativeReader):
         :raises LimitExceeded: the peer does not accept one of that size.
         """
         size: int = len(writer) - HEAD
+        self._check(size)
         if size <= FRAME:
             writer[1] = size & 0xFF
             writer[2] = size >> 8 & 0xFF
             writer[3] = size >> 16
-        else:
-            self._check(size)
         return writer.getvalue()
 
     def _check(self, size: int) -> None:
         """Let a message of so many bytes pass, or not."""
-        if size > self.settings["message"]:
-            raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self.settings['message']}")
+        if size > self._most:
+            raise LimitExceeded(f"a message of {size} bytes; the peer accepts {self._most}")
 
     def encode(self, message: Message) -> bytes:
         """Return the bytes of one message; its payload must be encoded.

@@ -55,6 +55,7 @@ class NativeReader:
         "_batch",
         "_batch_kind",
         "_data",
+        "_largest",
         "_last",
         "_limits",
         "_missing",
@@ -71,6 +72,7 @@ class NativeReader:
     def __init__(self, limits: Limits, codecs: Codecs) -> None:
         self.plain = True
         self._limits = limits
+        self._largest = min(FRAME, limits.message)
         self.values = Values(limits, codecs)
         # Bytes are read from _data at _position. A frame that is not whole waits in _more until it has _need bytes.
         self._data = b""
@@ -127,8 +129,8 @@ class NativeReader:
                 return None
             kind = data[start]
             length = data[start + 1] | data[start + 2] << 8 | data[start + 3] << 16
-            if length > FRAME:
-                raise ProtocolError(f"a frame of {length} bytes; {FRAME} are the most")
+            if length > self._largest:
+                self._check_length(kind, length)
             if size < HEAD + length:
                 if (kind == frames.PART or kind == frames.LAST) and self._streams and size > HEAD + _NUMBER:
                     if self._begin_piece(kind, data, start + HEAD, start + HEAD + length):
@@ -146,6 +148,13 @@ class NativeReader:
             message = self._other(kind, data, start, end)
             if message is not None:
                 return message
+
+    def _check_length(self, kind: int, length: int) -> None:
+        """Let a frame pass, or not, which is larger than any should be or than a message with a value may be."""
+        if length > FRAME:
+            raise ProtocolError(f"a frame of {length} bytes; {FRAME} are the most")
+        if kind in _REQUEST_KINDS:
+            raise ProtocolError(f"a message of more than {self._limits.message} bytes")
 
     def _wait(self, need: int) -> None:
         """Keep the beginning of a frame until it has so many bytes."""
