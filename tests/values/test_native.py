@@ -128,7 +128,7 @@ def graphs(draw: st.DrawFn) -> Any:
     for _ in range(draw(st.integers(1, 12))):
         some = draw(st.lists(st.integers(0, len(made) - 1), max_size=4))
         parts = [made[number] for number in some]
-        kind = draw(st.sampled_from([list, tuple, "record", "ints", "fill"]))
+        kind: Any = draw(st.sampled_from([list, tuple, "record", "ints", "fill"]))
         if kind == "record":
             made.append({f"key {number}": part for number, part in enumerate(parts)})
         elif kind == "ints":

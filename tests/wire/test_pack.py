@@ -17,9 +17,9 @@ MODULES: list[Any] = [unlibrt, pack]
 SIZES = {"i16": 2, "i32": 4, "i64": 8, "f64": 8}
 
 
-def refused(call: Callable[[], Any]) -> type[Exception] | None:
+def refused(call: Callable[..., Any], *args: Any) -> type[Exception] | None:
     try:
-        call()
+        call(*args)
     except (ValueError, IndexError, TypeError) as error:
         return type(error)
     return None
@@ -54,7 +54,7 @@ def test_writer(module: Any) -> None:
     writer.append(1)
     assert writer.getvalue() == b"\xff\0\x01"
     for size in (4, -1):
-        assert refused(lambda size=size: writer.truncate(size)) is ValueError
+        assert refused(writer.truncate, size) is ValueError
     writer.truncate(0)
     assert writer.getvalue() == b""
 
@@ -63,8 +63,8 @@ def test_numbers_that_do_not_fit(module: Any) -> None:
     writer = module.BytesWriter()
     for bits, write in ((16, module.write_i16_le), (32, module.write_i32_le), (64, module.write_i64_le)):
         for number in (2 ** (bits - 1), -(2 ** (bits - 1)) - 1):
-            assert refused(lambda write=write, number=number: write(writer, number)) is ValueError
-    assert refused(lambda: writer.append(256)) in (ValueError, TypeError)
+            assert refused(write, writer, number) is ValueError
+    assert refused(writer.append, 256) in (ValueError, TypeError)
     assert writer.getvalue() == b""
 
 
@@ -73,8 +73,8 @@ def test_reading_outside(module: Any, kind: str) -> None:
     read = getattr(module, f"read_{kind}_le")
     data = bytes(10)
     assert read(data, 10 - SIZES[kind]) == 0
-    assert refused(lambda: read(data, 11 - SIZES[kind])) is IndexError
-    assert refused(lambda: read(data, -1)) is ValueError
+    assert refused(read, data, 11 - SIZES[kind]) is IndexError
+    assert refused(read, data, -1) is ValueError
 
 
 @given(
