@@ -32,3 +32,35 @@ def pytest_runtest_protocol() -> Iterator[None]:
         return (yield)
     finally:
         Failure.__init__ = patched  # type: ignore[method-assign]
+
+
+#: The dialects that two of our ends can speak.
+DIALECTS = ("broker/1", "pb")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "in_dialects(*names): run in these dialects only, where a folder runs in both")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses the fixture `in_dialect`, which in some folders is all there is, once in each dialect."""
+    if "in_dialect" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("in_dialects")
+        names = DIALECTS if marker is None else marker.args
+        metafunc.parametrize("in_dialect", names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def in_dialect(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Let connections that ask for nothing speak a dialect, between two ends of ours."""
+    from broker._objects.broker import Broker
+    from broker._session.hello import DIALECTS as ALL
+    from broker.spread import pb
+
+    name: str = request.param
+    spoken = ALL if name == "broker/1" else (b"pb", b"none")
+    before = Broker.dialects, pb.Broker.knownDialects
+    Broker.dialects = pb.Broker.knownDialects = spoken
+    yield name
+    Broker.dialects, pb.Broker.knownDialects = before

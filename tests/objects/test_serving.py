@@ -141,7 +141,8 @@ def test_what_nobody_hears_of_is_logged(pairs: Pairs, error: Exception, logged: 
 def test_a_cancelled_call_releases_what_its_late_answer_brings(pairs: Pairs) -> None:
     worker = Worker()
     pair = pairs(worker)
-    waiting = pair.root.callRemote("later")
+    # Where cancelling is told to the other end, this call is one that it does not reach.
+    waiting = pair.root.options(cancel="forget").callRemote("later")
     pair.flush()
     waiting.cancel()
     assert isinstance(pair.failure(waiting), CancelledError)
