@@ -15,9 +15,11 @@ from broker._remote.descriptors import describe, own_names
 from broker._remote.exported import Exported
 from broker._remote.expose import Expose
 from broker._remote.faults import describe_exception
+from broker._remote.forms import Form
 from broker._remote.names import clean
 from broker._remote.packing import Foreign, Packer
 from broker._remote.policy import Override, Policy
+from broker._remote.relay import Relay
 from broker._remote.runner import SAME, Described, Opened, Run
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.streams import Stream, Taken
@@ -63,6 +65,7 @@ class Owner:
         self._shared: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._others: dict[Policy, Owner] = {policy: self}
         self._streams: Owner | None = None
+        self._relay: Relay | None = None
 
     def under(self, policy: Policy) -> Owner:
         """Return the owner that serves under another policy what is reached through this one."""
@@ -136,7 +139,11 @@ class Owner:
 
         :raises Foreign: nothing does.
         """
-        raise Foreign("a reference can only be sent back to its owner, not passed on to a third party")
+        if self.policy.foreign != "relay":
+            raise Foreign("a reference can only be sent back to its owner, not passed on to a third party")
+        if self._relay is None:
+            self._relay = Relay(self.policy)
+        return self._relay.adapter(reference)
 
     # What comes in.
 
@@ -247,7 +254,8 @@ class Owner:
             described = self.adapter(run.side, result.value)
             return [packer.offer(described), result.documents]
         if run.steps[-1].verb in (Verb.CONTAINS, Verb.EXIT) or self._converted(run):
-            return result
+            # By value, whatever the rules say.
+            return Packer(run.side, self.policy.results, self, Want.VALUE, Form.COPY).value(result)
         return packer.value(result)
 
     def _converted(self, run: Run) -> bool:

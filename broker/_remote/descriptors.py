@@ -8,6 +8,7 @@ import inspect
 import numbers
 from functools import lru_cache
 from hashlib import blake2b
+from types import FunctionType
 from typing import Any, Final, NamedTuple
 
 from broker._remote.names import FORWARDED, clean, is_dunder, is_local
@@ -26,6 +27,7 @@ _NUMERIC: Final = frozenset("add sub mul matmul truediv floordiv mod divmod pow 
 _ORDER: Final = ("__lt__", "__le__", "__gt__", "__ge__")
 _VIEWS: Final[tuple[type, ...]] = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
 _FINITE: Final[tuple[type, ...]] = (list, tuple, dict, set, frozenset, str, bytes, range, *_VIEWS)
+_LOOKUPS: Final = ("__getattr__", "__getattribute__")
 #: Most names, and most parts of any kind, that a descriptor from a peer may have.
 _MOST: Final = 4096
 
@@ -170,8 +172,7 @@ def _specials(kind: type) -> set[str]:
 
 def _flags(kind: type) -> list[str]:
     flags = []
-    lookup: Any = kind.__getattribute__
-    if hasattr(kind, "__getattr__") or lookup not in (object.__getattribute__, type.__getattribute__):
+    if any(type(vars(cls).get(name)) is FunctionType for cls in kind.__mro__ for name in _LOOKUPS):
         flags.append("open")
     if kind in _FINITE:
         flags.append("finite")

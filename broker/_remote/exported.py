@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zope.interface import implementer
 
+from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
 from broker._remote.policy import Policy
 from broker.interfaces import IPBRoot
@@ -15,7 +16,7 @@ from broker.interfaces import IPBRoot
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["Exported", "Server"]
+__all__ = ["Exported", "Relayed", "Server"]
 
 
 class Server(Protocol):
@@ -23,8 +24,23 @@ class Server(Protocol):
 
     policy: Policy
 
+    def introduction(self, side: Any, adapter: Exported, pushed: list[bytes]) -> tuple[Any, ...]:
+        """Return what a peer is told with a reference; note in `pushed` the descriptors that it has in it."""
+
     def serve(self, adapter: Exported, broker: Broker, message: str, args: Any, kw: Any) -> Any:
         """Serve one message for an adapter; see `Referenceable.remoteMessageReceived`."""
+
+
+class Relayed:
+    """An object of another peer, which is served by asking that peer.
+
+    :param reference: the reference to it.
+    """
+
+    __slots__ = ("__weakref__", "reference")
+
+    def __init__(self, reference: RemoteReference) -> None:
+        self.reference = reference
 
 
 @implementer(IPBRoot)
@@ -47,6 +63,8 @@ class Exported(Referenceable):
 
     def processUniqueID(self) -> Hashable:
         """Two adapters of one object, served by one owner, are one reference to the peer."""
+        if type(self.object) is Relayed:
+            return (id(self.object),)
         return (id(self.owner), *_identity(self.object))
 
     def remoteMessageReceived(self, broker: Broker, message: str, args: Any, kw: Any) -> Any:

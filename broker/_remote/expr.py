@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -58,7 +58,7 @@ class Expr(HasNode):
         node = _node(self)
         if node.verb is Verb.GET and node.subject is not None:
             # Reading a method and calling it is one operation, which needs less of a policy.
-            return _made(self, node.subject.then(Verb.CALL, node.operands[0], list(args), kw))
+            return _made(self, node.subject.then(Verb.CALL, node.operands[0], list(args), kw), node)
         return _then(self, Verb.CALL, None, list(args), kw)
 
     def __getitem__(self, key: Any) -> Expr:
@@ -86,6 +86,19 @@ class Expr(HasNode):
         return _then(self, Verb.OP, "ne", False, other)
 
     __hash__ = object.__hash__
+
+    if TYPE_CHECKING:
+        # What `_add_operators` adds.
+
+        def _operator(self, other: Any) -> Expr: ...
+
+        def _sign(self) -> Expr: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = _operator
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _operator
+        __rdivmod__ = __rpow__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __and__ = __rand__ = _operator
+        __xor__ = __rxor__ = __or__ = __ror__ = __lt__ = __le__ = __gt__ = __ge__ = _operator
+        __neg__ = __pos__ = __abs__ = __invert__ = __reversed__ = _sign
 
     # Statements.
 
@@ -174,13 +187,9 @@ class Tape:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def record(self, node: Node) -> None:
-        """Add an operation."""
-        before = self.nodes[-1] if self.nodes else None
-        if node.verb is Verb.CALL and before is not None and before.verb is Verb.GET:
-            if before.subject is node.subject and before.operands == node.operands[:1]:
-                # Reading a method and calling it is one operation.
-                self.nodes.pop()
+    def record(self, node: Node, instead: Node | None = None) -> None:
+        """Add an operation, which makes another one superfluous."""
+        self.nodes = [one for one in self.nodes if one is not instead]
         self.nodes.append(node)
 
 
@@ -245,14 +254,14 @@ def _node(value: HasNode) -> Node:
     return node
 
 
-def _made(base: Expr, node: Node) -> Expr:
+def _made(base: Expr, node: Node, instead: Node | None = None) -> Expr:
     more = more_of(base)
     if type(base) is Once:
         return Expr(node, more[0])
     made = object.__new__(type(base))
     HasNode.__init__(made, node, (more[0], [], *more[2:]))
     if len(more) > 2:
-        more[2].record(node)
+        more[2].record(node, instead)
     return made
 
 

@@ -28,7 +28,8 @@ class Referring(References):
         self.policy = policy
         self.arguments = policy.arguments
         self.operands = policy.arguments.with_containers()
-        self.owner = Owner(policy.lent, self)
+        lent = policy.lent
+        self.owner = Owner(lent if lent.foreign == policy.foreign else lent.but(foreign=policy.foreign), self)
 
     def present_stream(self, reference: RemoteReference | None, batch: Batch) -> Any:
         """Return an iterator over a stream."""

@@ -103,16 +103,23 @@ def live(target: Any, policy: Policy = LIVE, *, transport: Transport = REACTOR) 
     :param transport: how operations run.
     :raises TypeError: it is neither.
     """
-    found = reference_of(target)
-    if found is None:
-        raise TypeError(f"{type(target).__name__} is no reference")
+    found = _canonical(reference(target))
     view = _holder(found, policy, transport)
     kind = kind_of(found)
     if kind is not None:
         proxy = make_proxy(view, found, kind)
         return proxy if transport.blocking else succeed(proxy)
     described = _ask(view, found)
-    return described.addCallback(_first) if isinstance(described, Deferred) else _first(described)
+    if isinstance(described, Deferred):
+        return described.addCallback(_described_as, found)
+    return _described_as(described, found)
+
+
+def _canonical(found: RemoteReference) -> RemoteReference:
+    """Return the reference by number to an object that the peer serves under a name, where it is known."""
+    if type(found.luid) is int:
+        return found
+    return side_of(found.broker).numbered.get(found.luid, found)
 
 
 def _ask(view: Holder, found: RemoteReference) -> Any:
@@ -120,8 +127,10 @@ def _ask(view: Holder, found: RemoteReference) -> Any:
     return view.transport.perform(found, Program((node,), view, Want.AUTO))
 
 
-def _first(described: Any) -> Any:
-    return described[0]
+def _described_as(described: Any, found: RemoteReference) -> Any:
+    proxy = described[0]
+    side_of(found.broker).numbered[found.luid] = reference(proxy)
+    return proxy
 
 
 def activate(proxy: Any) -> Any:
@@ -151,7 +160,7 @@ def reference(target: Any) -> RemoteReference:
 
 def same(one: Any, other: Any) -> bool:
     """Return whether two proxies or references stand for the same object of the same owner. No message is sent."""
-    return reference(one) == reference(other)
+    return _canonical(reference(one)) == _canonical(reference(other))
 
 
 def release(proxy: Held) -> None:

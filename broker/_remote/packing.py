@@ -45,9 +45,6 @@ class Lender(Protocol):
     def adapter(self, side: Side, value: Any, override: Override | None = None) -> Exported:
         """Return the adapter by which a peer gets a reference to an object."""
 
-    def introduction(self, side: Side, adapter: Exported, pushed: list[bytes]) -> tuple[Any, ...]:
-        """Return what the peer is to be told with a reference; note in `pushed` the descriptors that it has in it."""
-
     def was_shared(self, value: Any) -> bool:
         """Return whether an object was passed by reference before, and always is therefore."""
 
@@ -211,7 +208,7 @@ class Packer:
         """Pack a reference to an adapter, with what the peer is to be told about it."""
         if self._bare:
             return adapter
-        return (REFERENCE, adapter, *self.lender.introduction(self.side, adapter, self.pushed))
+        return (REFERENCE, adapter, *adapter.owner.introduction(self.side, adapter, self.pushed))
 
     def _reference(self, reference: RemoteReference) -> Any:
         if reference.broker is self.side.broker:

@@ -8,14 +8,14 @@ from typing import Any, Final, Protocol
 from broker._objects.reference import RemoteReference
 from broker._remote.atoms import CARRIED, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lift_odd
 from broker._remote.descriptors import decode, digest
-from broker._remote.exported import Exported
+from broker._remote.exported import Exported, Relayed
 from broker._remote.faults import rebuild
 from broker._remote.names import clean
-from broker._remote.side import Kind, Side
+from broker._remote.side import Kind, Side, side_of
 from broker._remote.verbs import Result
 from broker.errors import BadValue
 
-__all__ = ["Batch", "Presenter", "Unpacker"]
+__all__ = ["Batch", "Presenter", "Unpacker", "introduce"]
 
 _INTS: Final = PLAIN | {int}
 
@@ -148,29 +148,34 @@ class Unpacker:
         if not isinstance(reference, RemoteReference):
             raise BadValue("a reference that is no reference")
         if len(form) > 2:
-            self.introduce(reference, form[2:])
+            introduce(self.side, reference, form[2:], self._types)
         return self._presenter.present(reference, self.side.kinds.get(reference))
 
-    def introduce(self, reference: RemoteReference, told: tuple[Any, ...]) -> None:
-        """Take what the peer tells about a reference.
-
-        :raises BadValue: it is malformed.
-        """
-        identity = told[0]
-        if type(identity) is not bytes or len(identity) != 8:
-            raise BadValue("the identity of a type is eight bytes")
-        if len(told) > 2 and told[2] is not None:
-            descriptor = decode(told[2])
-            if digest(descriptor) != identity:
-                raise BadValue("a descriptor that is not the one announced")
-            self.side.learn(identity, descriptor, self._types)
-        known = self.side.types.get(identity)
-        if known is None:
-            return
-        names = told[1] if len(told) > 1 and told[1] is not None else ()
-        if type(names) is not tuple:
-            raise BadValue("the names of an object are a tuple")
-        self.side.kinds[reference] = Kind(known, frozenset(map(clean, names)))
-
     def _came_home(self, adapter: Exported) -> Any:
+        if type(adapter.object) is Relayed:
+            reference = adapter.object.reference
+            return self._presenter.present(reference, side_of(reference.broker).kinds.get(reference))
         return adapter.object if self._home is None else self._home(adapter)
+
+
+def introduce(side: Side, reference: RemoteReference, told: tuple[Any, ...], limit: int) -> None:
+    """Take what the peer tells about a reference: identity of its type, own names, descriptor.
+
+    :param limit: most descriptors that are kept of the peer.
+    :raises BadValue: it is malformed.
+    """
+    identity = told[0]
+    if type(identity) is not bytes or len(identity) != 8:
+        raise BadValue("the identity of a type is eight bytes")
+    if len(told) > 2 and told[2] is not None:
+        descriptor = decode(told[2])
+        if digest(descriptor) != identity:
+            raise BadValue("a descriptor that is not the one announced")
+        side.learn(identity, descriptor, limit)
+    known = side.types.get(identity)
+    if known is None:
+        return
+    names = told[1] if len(told) > 1 and told[1] is not None else ()
+    if type(names) is not tuple:
+        raise BadValue("the names of an object are a tuple")
+    side.kinds[reference] = Kind(known, frozenset(map(clean, names)))

@@ -64,9 +64,11 @@ def counted(pair: Pair) -> Iterator[Messages]:
     messages.writes = sum(1 for written in pair.transcript[before:] if written.to == "server")
 
 
-def proxied(pairs: Callable[..., Pair], served: Any, policy: Policy = LIVE, *, held: Policy | None = None) -> Any:
+def proxied(
+    pairs: Callable[..., Pair], served: Any, policy: Policy = LIVE, *, held: Policy | None = None, **options: Any
+) -> Any:
     """Serve an object; return the pair and a proxy for it that waits."""
-    pair = pairs(export(served, policy))
+    pair = pairs(export(served, policy), **options)
     proxy = live(pair.root, held or policy, transport=Waiting(pair))
     return pair, proxy
 

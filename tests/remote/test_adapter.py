@@ -529,7 +529,8 @@ def test_two_connections_keep_their_objects_apart(pairs: Pairs) -> None:
     one, other = pairs(export(Tree(), LIVE)), pairs(export(Tree(), LIVE))
     first, second = one.result(expr(one.root).new().deferred()), other.result(expr(other.root).new().deferred())
     assert first.luid == second.luid and first != second, "equal numbers of two owners"
-    error = one.failure(expr(one.root).echo(second).deferred())
+    refusing = LIVE.but(foreign="refuse")
+    error = one.failure(expr(one.root, refusing).echo(second).deferred())
     assert isinstance(error, InsecureJelly) and "third party" in str(error)
     with pytest.raises(TypeError, match="another connection"):
         one.result(expr(one.root).echo(expr(second).value).deferred())
