@@ -19,6 +19,7 @@ CASES: dict[str, dict[str, Any] | None] = {
 #: How far the greedy client steps back: the two share a core, and it is the server's fairness that is of interest.
 NICE = 10
 PATIENCE = 60.0
+_PEERS = "stock,broker-pb,broker-native"
 
 
 def measure(peer: str, greed: dict[str, Any] | None, seconds: float) -> dict[str, float]:
@@ -36,7 +37,7 @@ def measure(peer: str, greed: dict[str, Any] | None, seconds: float) -> dict[str
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the measurement can be told."""
     parser.add_argument("--seconds", type=float, default=3.0, help="for how long each case (3)")
-    parser.add_argument("--peers", default="stock,broker-pb", metavar="A,B", help="(stock,broker-pb)")
+    parser.add_argument("--peers", default=_PEERS, metavar="A,B", help=f"({_PEERS})")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -75,6 +75,20 @@ def test_a_cell_that_fails_is_reported_and_the_run_goes_on() -> None:
     assert "failed" in text(details(comparison, "bytes-512k"))
 
 
+def test_a_worker_that_dies_is_reported_and_the_run_goes_on() -> None:
+    comparison = Comparison(
+        Plan(["stock", "echo"], ["seq-null", "connect"], rounds=2, seconds=0.02, sizes=SMALL), quiet
+    )
+    pair = comparison._pairs["stock"] = Pair("stock")
+    pair.client._process.kill()
+    comparison.run()
+    dead = comparison.cells["seq-null"]["stock"]
+    assert dead.error is not None and "the worker" in dead.error and dead.samples == []
+    assert len(comparison.cells["seq-null"]["echo"].samples) == 2
+    # The next workload gets workers of its own.
+    assert len(comparison.cells["connect"]["stock"].samples) == 2
+
+
 def test_a_worker_that_does_not_answer_in_time_is_an_error_and_is_ended() -> None:
     with Pair("echo") as pair:
         with pytest.raises(WorkerError, match="no answer within"):
