@@ -181,6 +181,11 @@ class Flow:
     # Back-pressure.
 
     @property
+    def overflowed(self) -> bool:
+        """Whether more would have had to be kept than may be."""
+        return self._closed and self.paused
+
+    @property
     def _closing(self) -> bool:
         """Whether the transport was told to close. Not all say so."""
         return bool(getattr(self.transport, "disconnecting", False))

@@ -225,7 +225,7 @@ class BrokerProtocol(Broker, Protocol):
             self.transport.loseConnection()
             self._stop_clock()
             # A peer that does not read could keep a polite farewell waiting for ever.
-            if self._flow is not None and self._flow.paused:
+            if self._flow is not None and (self._flow.overflowed or (self._flow.paused and self.reactor is None)):
                 self.transport.abortConnection()
             elif self.reactor is not None and not self.disconnected:
                 self._handshake = self.reactor.callLater(self.limits.handshake, self._give_up)
