@@ -66,6 +66,9 @@ class Broker(Calling):
     refused: BaseException | None = None
     #: How many calls of the peer were refused.
     refusals = 0
+    #: Whom to tell that the greeting is over, and that the connection is gone.
+    connects: list[Callable[[], object]] | None = None
+    _disconnects: list[Callable[[], object]] | None = None
     #: Whom to tell that the peer has dropped an object, with the object, by its identity.
     _localCleanup: dict[Any, list[tuple[Any, Callable[[], object]]]] | None = None
     #: What was lowered last with references in it, and what was counted for that.
@@ -88,8 +91,6 @@ class Broker(Calling):
         self.session = Session(
             not isClient, self.limits, dialects=self.dialects, plain=self.plain, wake=self.releasesWaiting
         )
-        self.disconnects: list[Callable[[], object]] = []
-        self.connects: list[Callable[[], object]] | None = None
         self._turns = 0
 
     # What the transport's side provides; a connection without one keeps its bytes.
@@ -349,6 +350,13 @@ class Broker(Calling):
         else:
             self.disconnects.append(notifier)
 
+    @property
+    def disconnects(self) -> list[Callable[[], object]]:
+        """The functions that are called when the connection goes, in order."""
+        if self._disconnects is None:
+            self._disconnects = []
+        return self._disconnects
+
     def dontNotifyOnDisconnect(self, notifier: Callable[[], object]) -> None:
         """Take back one `notifyOnDisconnect`, if it is registered."""
         if notifier in self.disconnects:
@@ -374,8 +382,8 @@ class Broker(Calling):
             self._stopped_observing(entry)
         if self._deadlines is not None:
             self._deadlines.clear()
-        disconnects, self.disconnects = self.disconnects, []
-        for notifier in disconnects:
+        disconnects, self._disconnects = self._disconnects, None
+        for notifier in disconnects or ():
             self.guarded(notifier)
         self._localCleanup = None
 

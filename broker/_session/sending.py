@@ -55,9 +55,10 @@ class Sending:
         self.dialect: Dialect | None = None
         self.native: NativeDialect | None = None
         self.exports = Exports(None, limits.references, "reference")
-        self.imports = Imports(wake)
+        self._wake = wake
+        self._imports: Imports | None = None
         self._caches: Caches | None = None
-        self.questions = Questions()
+        self._questions: Questions | None = None
         self.answers = Answers(limits.calls)
         self._spelled_out: PBDialect | None = None
         self._out: list[bytes] = []
@@ -70,11 +71,27 @@ class Sending:
         """Return a number for an object of ours, never used on this connection."""
         return self.exports.new_number()
 
+    # Tables that a connection may never need are made when they are first asked for.
+
+    @property
+    def imports(self) -> Imports:
+        """Their objects that we hold."""
+        if self._imports is None:
+            self._imports = Imports(self._wake)
+        return self._imports
+
+    @property
+    def questions(self) -> Questions:
+        """Our calls that they have not answered yet."""
+        if self._questions is None:
+            self._questions = Questions()
+        return self._questions
+
     @property
     def caches(self) -> Caches:
         """The cached objects of both sides; few connections have any."""
         if self._caches is None:
-            self._caches = Caches(self.exports.new_number, self.exports.limit, self.imports.wake)
+            self._caches = Caches(self.exports.new_number, self.exports.limit, self._wake)
         return self._caches
 
     def call(
@@ -218,9 +235,16 @@ class Sending:
         """Say that a command was not understood."""
         self._send(NotUnderstood(message.command[:COMMAND_SIZE]))
 
-    def release(self, number: int, count: int = 1) -> None:
-        """Send releases of an object of theirs."""
-        self._send_releases([(number, count)], False)
+    def release(self, number: int) -> None:
+        """Send one release of an object of theirs."""
+        self._send_releases([(number, 1)], False)
+
+    def release_unlifted(self, owed: list[tuple[int, int]]) -> None:
+        """Send releases of objects of theirs that were never received.
+
+        :param owed: numbers, and how often each was sent.
+        """
+        self._send_releases(owed, False)
 
     def release_cache(self, number: int) -> None:
         """Send one release of a copy of an object of theirs."""
@@ -235,8 +259,8 @@ class Sending:
         """Send a release for everything of theirs that was dropped since the last time."""
         if self.state is not State.OPEN:
             return
-        if self.imports.owing:
-            self._send_releases(self.imports.releases(), False)
+        if self._imports is not None and self._imports.owing:
+            self._send_releases(self._imports.releases(), False)
         if self._caches is not None and self._caches.faces.owing:
             self._send_releases(self._caches.faces.releases(), True)
 

@@ -215,21 +215,23 @@ class Session(Sending):
     def clear(self) -> tuple[list[Any], list[Export], list[Export]]:
         """Empty all tables; return those who waited for answers, the exports and our cached objects."""
         self.answers.clear()
-        self.imports.clear()
+        if self._imports is not None:
+            self._imports.clear()
+        waiting = [] if self._questions is None else self._questions.clear()
         caches = self._caches
         if caches is None:
-            return self.questions.clear(), self.exports.clear(), []
+            return waiting, self.exports.clear(), []
         caches.faces.clear()
         caches.cores.clear()
-        return self.questions.clear(), self.exports.clear(), caches.ours.clear()
+        return waiting, self.exports.clear(), caches.ours.clear()
 
     def statistics(self) -> dict[str, int]:
         """Return the size of every table."""
         caches = self._caches
         return {
             "exports": len(self.exports.numbers),
-            "imports": len(self.imports.entries),
-            "questions": len(self.questions.entries),
+            "imports": 0 if self._imports is None else len(self._imports.entries),
+            "questions": 0 if self._questions is None else len(self._questions.entries),
             "answers": len(self.answers.entries),
             "cached_out": 0 if caches is None else len(caches.ours.entries),
             "cached_in": 0 if caches is None else len(caches.cores),
