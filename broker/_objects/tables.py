@@ -132,9 +132,9 @@ class Tables:
         :param found: the numbers of all references in it; the peer has counted each sending.
         """
         found.subtract(self._receipts or ())
-        for number, count in found.items():
-            if count > 0:
-                self.session.release(number, count)
+        owed = [(number, count) for number, count in found.items() if count > 0]
+        if owed:
+            self.session.release_unlifted(owed)
 
     def releaseUnread(self, payload: Payload) -> None:
         """Release the references in something of the peer's that nobody looks at."""
