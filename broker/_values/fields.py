@@ -55,6 +55,13 @@ class Fields(ByValue):
         self._validate: Callable[[Any], object] | None = None
 
     def state(self, obj: Any) -> Any:
+        try:
+            return {field.name: getattr(obj, field.name) for field in self._fields}
+        except AttributeError:
+            return self._state_set(obj)
+
+    def _state_set(self, obj: Any) -> dict[str, Any]:
+        """Return the fields of an instance that are set."""
         state = {}
         for field in self._fields:
             try:
