@@ -16,6 +16,7 @@ from broker._cred import portal as _portal  # noqa: F401  registers the adapter 
 from broker._cred.login import login
 from broker._limits import Limits
 from broker._messages.codecs import Codecs
+from broker._net.keepalive import Keeper, keep_alive
 from broker._net.leaving import GRACE, leave
 from broker._net.protocol import BrokerProtocol
 from broker._objects.reference import RemoteReference
@@ -74,7 +75,7 @@ class _Connections:
         bound.
     :param keepalive: seconds of silence after which a peer is asked whether it is there; after as many again without
         an answer its connection is closed. None for never. 60: well within what routers and firewalls forget after.
-    :raises ValueError: there is no such dialect.
+    :raises ValueError: there is no such dialect, or the seconds are none.
     """
 
     protocol: Any = BrokerProtocol
@@ -99,11 +100,14 @@ class _Connections:
         self.registry = registry
         self.limits = limits or Limits()
         self.reactor = reactor
+        if keepalive is not None and not keepalive > 0:
+            raise ValueError(f"keepalive is a positive number of seconds, or None, not {keepalive!r}")
         self.codecs = Codecs()
         self.dialects = dialects_for(prefer, require)
         self.prefer = prefer
         self.callTimeout = callTimeout
         self.keepalive = keepalive
+        self._keeper: Keeper | None = None
 
     def _build(self, isClient: bool) -> Any:
         connection = self.protocol(
@@ -127,6 +131,23 @@ class _Connections:
                 dialect=broker.dialect,
                 preferred=self.prefer,
             )
+
+
+    def watch(self, connection: Any) -> None:
+        """See to it that a connection that has been greeted is closed when its peer has gone without a word."""
+        if self.keepalive is None:
+            return
+        if connection.session.native is None:
+            keep_alive(connection.transport, self.keepalive)
+        elif connection.reactor is not None:
+            if self._keeper is None:
+                self._keeper = Keeper(connection.reactor, self.keepalive)
+            self._keeper.add(connection)
+
+    def unwatch(self, connection: Any) -> None:
+        """A connection is gone."""
+        if self._keeper is not None:
+            self._keeper.remove(connection)
 
 
 class ClientFactory(_Connections, _ClientFactory):

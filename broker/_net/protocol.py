@@ -20,12 +20,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._messages.messages import Call
+from broker._net.allowance import Allowance
 from broker._net.flow import Flow
 from broker._objects.broker import Broker
 from broker._objects.serving import serve
 from broker._session.events import Answered
 from broker._session.states import State
-from broker.errors import LimitExceeded, ProtocolError
+from broker.errors import LimitExceeded, PeerSilent, ProtocolError
 
 __all__ = ["BATCH", "BrokerProtocol", "SLICE"]
 
@@ -51,6 +52,7 @@ class BrokerProtocol(Broker, Protocol):
     _working = False
     _leaving = False
     _put_off: Any = None
+    _allowance: Allowance | None = None
     _handshake: Any = None
     #: Whether something came since somebody last looked.
     heard = True
@@ -80,6 +82,9 @@ class BrokerProtocol(Broker, Protocol):
         opened = getattr(self.factory, "brokerOpened", None)
         if opened is not None:
             opened(self)
+        watch = getattr(self.factory, "watch", None)
+        if watch is not None:
+            watch(self)
         super().connectionReady()
         if self.factory is not None:
             self.factory.clientConnectionMade(self)
@@ -93,6 +98,9 @@ class BrokerProtocol(Broker, Protocol):
         if self._flow is not None:
             self._flow.close()
         self.closed(reason)
+        unwatch = getattr(self.factory, "unwatch", None)
+        if unwatch is not None:
+            unwatch(self)
         lost = getattr(self.factory, "brokerLost", None)
         if lost is not None:
             lost(self, reason)
@@ -149,12 +157,32 @@ class BrokerProtocol(Broker, Protocol):
                 if end and perf_counter() > end:
                     self._put_off_rest()
                     break
+            if session.controls:
+                self._police(session.controls)
+                session.controls = 0
         except ProtocolError:
             self.failConnection(Failure())
         finally:
             self._working = False
             self._turns -= 1
             self.flush()
+
+    def _police(self, controls: int) -> None:
+        """Let pings and the like pass.
+
+        :raises ProtocolError: they are too many.
+        """
+        if self._allowance is None:
+            seconds = perf_counter if self.reactor is None else self.reactor.seconds
+            self._allowance = Allowance(self.limits.controls, self.limits.controls, seconds)
+        if not self._allowance.take(controls):
+            raise ProtocolError(f"more than {self.limits.controls} pings and the like in a second")
+
+    def silent(self, seconds: float) -> None:
+        """Close, since nothing came for so many seconds; see `broker._net.keepalive`."""
+        self.failConnection(Failure(PeerSilent(f"nothing came from the peer for {seconds:g} seconds")))
+        # It would not take a polite farewell either.
+        self.transport.abortConnection()
 
     def _put_off_rest(self) -> None:
         if not self.disconnected:
