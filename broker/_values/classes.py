@@ -48,9 +48,12 @@ class _Members(ByValue):
 
 
 class _Flags(ByValue):
-    """A flag: any combination of its bits crosses by their names."""
+    """A flag: any combination of its bits crosses by their names.
 
-    __slots__ = ("_bits", "_met")
+    :ivar most: how many combinations are accepted.
+    """
+
+    __slots__ = ("_bits", "_met", "most")
 
     def __init__(self, cls: Any, name: bytes) -> None:
         super().__init__(cls, name)
@@ -58,6 +61,7 @@ class _Flags(ByValue):
         # Single bits first, so that the names of several at once are used for what has no other name only.
         self._bits = dict(sorted(bits.items(), key=lambda item: item[1] & (item[1] - 1) != 0))
         self._met: dict[int, Any] = {}
+        self.most = _COMBINATIONS
 
     def state(self, obj: Any) -> Any:
         value = left = obj._value_
@@ -81,8 +85,8 @@ class _Flags(ByValue):
             value |= bits
         found = self._met.get(value)
         if found is None:
-            if len(self._met) >= _COMBINATIONS:
-                raise LimitExceeded(f"more than {_COMBINATIONS} combinations of a {self.title} were received")
+            if len(self._met) >= self.most:
+                raise LimitExceeded(f"more than {self.most} combinations of a {self.title} were received")
             found = self._met[value] = self.construct((value,), {})
         return found
 
