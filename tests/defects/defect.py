@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,11 +20,16 @@ STOCK = Implementation("twisted.spread")
 
 #: The pairings of a scenario, by the end whose mending the scenario shows.
 BOTH = Sides(OURS, OURS)
+BOTH_IN_PB = Sides(OURS, OURS, "pb")
 BY_SERVER = Sides(server=OURS, client=STOCK)
 BY_CLIENT = Sides(server=STOCK, client=OURS)
 NOBODY = Sides(STOCK, STOCK)
 
-PAIRS = {"ours": BOTH, "our-server": BY_SERVER, "our-client": BY_CLIENT}
+PAIRS = {
+    "ours": {"ours": BOTH, "ours-in-pb": BOTH_IN_PB},
+    "our-server": {"our-server": BY_SERVER},
+    "our-client": {"our-client": BY_CLIENT},
+}
 
 
 class Older(NamedTuple):
@@ -49,6 +54,8 @@ def defect(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Run a scenario once for each pairing, and once between two stock peers, where it must fail.
 
+    Two ends of ours are tried in each dialect that they can speak.
+
     :param pairs: keys of `PAIRS`.
     :param stock: pattern that the failure between stock peers must match: the defect, not an accident.
     :param raises: the class of that failure.
@@ -71,7 +78,7 @@ def defect(
                 gc.collect()  # what stock leaves behind is reported here, not in a later test
             assert re.search(expected, str(caught.value)), f"failed for another reason: {caught.value!r}"
 
-        cases = [pytest.param(PAIRS[pair], id=pair) for pair in pairs]
+        cases = list(_cases(pairs))
         cases.append(pytest.param(NOBODY, id="stock-fails", marks=pytest.mark.filterwarnings("ignore")))
         decorated: Callable[..., Any] = pytest.mark.parametrize("sides", cases)(test)
         return decorated
@@ -79,7 +86,12 @@ def defect(
     return decorate
 
 
+def _cases(pairs: tuple[str, ...]) -> Iterator[Any]:
+    for pair in pairs:
+        for name, sides in PAIRS[pair].items():
+            yield pytest.param(sides, id=name)
+
+
 def kept(*pairs: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Run a scenario that stock passes too: what is right there and must stay so."""
-    cases = [pytest.param(PAIRS[pair], id=pair) for pair in pairs] + [pytest.param(NOBODY, id="stock-passes")]
-    return pytest.mark.parametrize("sides", cases)
+    return pytest.mark.parametrize("sides", [*_cases(pairs), pytest.param(NOBODY, id="stock-passes")])

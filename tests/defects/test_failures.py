@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -219,7 +220,8 @@ def test_failure_of_a_base_exception(sides: Sides) -> None:
 
 def relay(sides: Sides, how: str) -> Any:
     """Two wires in a row: the caller, the middle node, and the one whose method raises."""
-    far = Wire(Sides(server=sides.client, client=sides.server), root_of(Sides(sides.client, sides.server)))
+    turned = replace(sides, server=sides.client, client=sides.server)
+    far = Wire(turned, root_of(turned))
     far_root = far.root()
 
     async def awaited(_self: Any) -> Any:

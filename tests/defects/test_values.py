@@ -206,12 +206,17 @@ def test_argument_too_large(sides: Sides, kind: str) -> None:
     assert value_of(wire.call("ping")) == "pong" and wire.connected()
 
 
+def unsendable(sides: Sides) -> Any:
+    """What is refused while it is serialised; stock sends most other things in some form or other."""
+    return decimal.Decimal("NaN") if sides.dialect == "pb" or sides.server.stock or sides.client.stock else object()
+
+
 @defect("ours", "our-client", stock="references were counted")
 def test_references_counted_for_a_call_never_sent(sides: Sides) -> None:
     """References counted while serialising arguments stay counted when a later argument is refused."""
     wire = Wire(sides, root_of(sides))
     mine = sides.client.pb.Referenceable()
-    failure_of(wire.call("take", mine, mine, decimal.Decimal("NaN")))
+    failure_of(wire.call("take", mine, mine, unsendable(sides)))
     assert list(wire.client.localObjects) == [], "references were counted"
     value_of(wire.call("take", mine))
     collect()
@@ -222,7 +227,7 @@ def test_references_counted_for_a_call_never_sent(sides: Sides) -> None:
 def test_references_counted_for_an_answer_never_sent(sides: Sides) -> None:
     """References counted while serialising a result stay counted when the rest of it is refused."""
     mine = sides.server.pb.Referenceable()
-    wire = Wire(sides, root_of(sides, give=lambda _self: [mine, decimal.Decimal("NaN")]))
+    wire = Wire(sides, root_of(sides, give=lambda _self: [mine, unsendable(sides)]))
     failure_of(wire.call("give"))
     assert list(wire.server.localObjects) == [b"root"], "references were counted"
 
@@ -349,6 +354,11 @@ def close(value: Any) -> None:
         value.close()
 
 
+def knows_complex(sides: Sides, kind: str) -> bool:
+    """PB has no form for complex numbers; our own dialect has."""
+    return kind == "complex" and sides.dialect == "broker/1" and not (sides.server.stock or sides.client.stock)
+
+
 @pytest.mark.parametrize("kind", sorted(UNKNOWN))
 @defect("ours", "our-client", stock="no failure but None")
 def test_7294_unknown_argument(sides: Sides, kind: str) -> None:
@@ -356,6 +366,10 @@ def test_7294_unknown_argument(sides: Sides, kind: str) -> None:
     root = root_of(sides)
     wire = Wire(sides, root)
     value = UNKNOWN[kind]()
+    if knows_complex(sides, kind):
+        assert value_of(wire.call("take", 1, [2, {"the key": value}])) is None
+        assert root.seen == [((1, [2, {"the key": value}]), {})]
+        return
     failure = failure_of(wire.call("take", 1, [2, {"the key": value}]))
     close(value)
     assert insecure(failure, sides)
@@ -374,6 +388,9 @@ def test_7294_unknown_result(sides: Sides, later: bool, kind: str) -> None:
     """A result of an unknown type is not refused: the caller silently gets an Unpersistable."""
     value = UNKNOWN[kind]()
     wire = Wire(sides, root_of(sides, give=lambda _self: succeed([value]) if later else [value]))
+    if knows_complex(sides, kind):
+        assert value_of(wire.call("give")) == [value]
+        return
     failure = failure_of(wire.call("give"))
     close(value)
     assert insecure(failure, sides)

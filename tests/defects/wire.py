@@ -58,6 +58,8 @@ class Sides:
 
     server: Implementation
     client: Implementation
+    #: What two ends of ours speak.
+    dialect: str = "broker/1"
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -167,6 +169,8 @@ class Wire:
 
     def root(self) -> Any:
         self.pump()
+        if not (self.sides.server.stock or self.sides.client.stock):
+            assert self.client.currentDialect == self.sides.dialect.encode()
         return value_of(self.client_factory.getRootObject())
 
     def call(self, _name: str, *args: Any, **kwargs: Any) -> Deferred[Any]:

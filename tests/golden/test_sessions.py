@@ -158,7 +158,8 @@ def test_server(name: str, errors: list[Any], monkeypatch: pytest.MonkeyPatch) -
     ]
     ours = [settle(e) for e in side.written if not (e[0] in (ANSWER, b"error") and e[1] in differs)]
     assert in_any_order(ours[1:]) == in_any_order(expected[1:])
-    # Our offer has one more name in front, which stock clients pass over: the size of values that we accept.
+    # Our offer has two more names in front, which stock clients pass over: our own dialect, and what we accept in PB's.
+    assert ours[0].pop(0).startswith(b"broker/1;message=")
     assert ours[0] == [b"pb;size=4194304", *expected[0]]
     if name == "copyable":
         [cycle] = [e for e in side.written if e[0] == ANSWER and e[1] == 3]
