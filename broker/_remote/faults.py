@@ -28,6 +28,8 @@ _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
 _WORDS: Final = PLAIN | {int}
 #: Builtin exceptions with fields that can be set.
 _WITH_FIELDS: Final = (OSError, ImportError, AttributeError, NameError)
+#: Their fields, and those of others that keep something outside of `args`.
+_FIELDS: Final = ("code", "value", "errno", "strerror", "filename", "filename2", "name", "path")
 
 _OURS: Final[dict[str, type[BaseException]]] = {wire_name(cls): cls for cls in (HiddenName, HiddenVerb, Refused)}
 
@@ -140,7 +142,7 @@ def _plain(value: Any, depth: int = 3) -> tuple[bool, Any]:
 def _attributes(error: BaseException) -> dict[str, Any]:
     """Return the public attributes that an exception has been given, and those that builtin ones keep elsewhere."""
     found = dict(getattr(error, "__dict__", {}))
-    for name in ("code", "value", "errno", "strerror", "filename", "filename2", "name", "path"):
+    for name in _FIELDS:
         if name not in found:
             found[name] = getattr(error, name, None)
     plain = {}
@@ -205,7 +207,7 @@ def _make(form: dict[str, Any], registry: Registry, depth: int) -> RemoteError:
     error.remoteTraceback = trace if type(trace) is str else ""
     error._text = text
     if not isinstance(error, _GROUP):
-        error.args = args or (text,)
+        error.args = args or (text,) if type(error) is not RemoteError else (text,)
     elif form.get("members") and not _GROUP:
         error.exceptions = tuple(members)
     return error  # type: ignore[no-any-return]
@@ -228,7 +230,7 @@ def _decorate(error: BaseException, form: dict[str, Any]) -> None:
     if type(attributes) is dict:
         for name, value in attributes.items():
             if type(name) is str and not name.startswith(("_", "remote")) and name not in ("args", "exceptions"):
-                if not hasattr(type(error), name) or isinstance(error, _WITH_FIELDS):
+                if not hasattr(type(error), name) or (name in _FIELDS and isinstance(error, _WITH_FIELDS)):
                     _set(error, name, value)
     notes = [note for note in _list(form, "notes") if type(note) is str]
     if notes:

@@ -150,7 +150,7 @@ class Packer:
     def _item(self, value: Any) -> Any:
         kind = type(value)
         if self._plain and kind in _INTS:
-            return value if kind is not int or -_LARGE < value < _LARGE else lower_odd(value)
+            return value if kind is not int or -_LARGE < value < _LARGE or self._bare else lower_odd(value)
         reference = reference_of(value)
         if reference is not None:
             return self._reference(reference)
@@ -229,7 +229,7 @@ class Packer:
             return value
         if kind is int:
             return value if -_LARGE < value < _LARGE else lower_odd(value)
-        if kind in ODD:
+        if kind in ODD and not self._bare:
             lowered = lower_odd(value)
             return (lowered[0], *map(self._item, lowered[1:])) if kind is slice else lowered
         if issubclass(kind, Jellyable):
@@ -277,7 +277,7 @@ class Packer:
                 packed[self._item(key)] = self._at(item, key_step(key))
         else:
             packed = kind(self._at(item, f"[{index}]") for index, item in enumerate(value))
-            if kind is tuple and is_tagged(value):
+            if kind is tuple and is_tagged(value) and not self._bare:
                 packed = (QUOTED, *packed)
         self._depth -= 1
         return packed

@@ -73,6 +73,7 @@ class Policy:
     :param lend: the policy for objects passed by reference as arguments; by default this one.
     :param quota: ceilings.
     :param want: which form the holder asks for.
+    :param plain: a call alone is sent as an ordinary call, which every PB peer understands.
     :param inert: proxies do nothing until they are activated.
     :param inherit: what an active proxy returns is active too.
     :param compare: ``"identity"`` compares proxies here, ``"remote"`` asks the owner, ``"handle"`` asks and gets a
@@ -95,6 +96,7 @@ class Policy:
     quota: Quota = field(default_factory=Quota)
 
     want: Want = Want.AUTO
+    plain: bool = False
     inert: bool = False
     inherit: bool = True
     compare: Literal["identity", "remote", "handle"] = "identity"

@@ -25,6 +25,7 @@ PB: Final = Policy(
     expose=Expose(prefixes=("remote_",)),
     results=Rules(_COPIES, [_FLAVORED]),
     arguments=Rules(_COPIES, [_FLAVORED]),
+    plain=True,
 )
 
 #: For objects that a holder passes along, most often callbacks: functions can be called, containers and iterators used

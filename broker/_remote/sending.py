@@ -12,7 +12,7 @@ from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, is_tagged
 from broker._remote.faults import add_notes, rebuild
 from broker._remote.names import clean
 from broker._remote.packing import Packer
-from broker._remote.program import Compiler, Program
+from broker._remote.program import Compiler, Program, node_of
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.unpacking import Unpacker
 from broker._remote.verbs import DO, Verb, Want
@@ -69,6 +69,10 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     """
     side = side_of(reference.broker)
     view = program.view
+    if view.policy.plain:
+        plainly = _call_plainly(reference, program, side)
+        if plainly is not None:
+            return plainly
     compiler = Compiler(reference)
     packer = Packer(side, view.arguments, view.owner, number=compiler.number)
     operands = Packer(side, view.operands, view.owner, number=compiler.number)
@@ -85,6 +89,33 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
         packer.commit()
         operands.commit()
     return _answered(inner, _Answer(side, program, len(compiler.steps)))
+
+
+def _call_plainly(reference: RemoteReference, program: Program, side: Side) -> Deferred[Any] | None:
+    """Send a call alone as an ordinary one, which any PB peer understands, and return a Deferred of its result.
+
+    Return None if the program is something else.
+    """
+    node = program.nodes[0]
+    alone = len(program.nodes) == 1 and node.verb is Verb.CALL and node.subject is not None
+    if not alone or node.subject.verb is not None or node.operands[0] is None:  # type: ignore[union-attr]
+        return None
+    operations: list[Any] = []
+
+    def noted(value: Any) -> int | None:
+        found = node_of(value)
+        if found is None:
+            return None
+        operations.append(found)
+        return 0
+
+    name, args, kw = node.operands
+    packer = Packer(side, program.view.arguments, program.view.owner, number=noted, bare=True)
+    try:
+        args, kw = packer.arguments(args), packer.arguments(kw)
+    except Exception:  # noqa: BLE001  whatever hooks of the user's raise
+        return fail(Failure())
+    return None if operations else reference.callRemote(name, *args, **kw)
 
 
 def _send(reference: RemoteReference, program: Program, steps: list[list[Any]]) -> Deferred[Any]:

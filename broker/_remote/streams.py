@@ -120,7 +120,7 @@ class Stream:
         return Taken(items)
 
     def _slice(self, count: int, size: int) -> list[Any]:
-        items = list(islice(self.iterator, min(count, 64)))
+        items = list(islice(self.iterator, min(count, 4)))
         while items and len(items) < count:
             # By what these took, so many more are within bounds.
             each = sum(map(_rough, items)) // len(items) or 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from broker import Copyable, NoSuchMethod, Referenceable, RemoteReference
+from broker import Copyable, NoSuchMethod, Referenceable, RemoteReference, Root
 from broker._remote.atoms import REFERENCE
 from broker._remote.verbs import DO, Result, Step, Verb, Want
 from broker.errors import BadValue, InsecureJelly, LimitExceeded, RemoteError
@@ -430,12 +430,34 @@ def test_flavors_keep_their_own_form(pairs: Pairs) -> None:
 
 
 def test_an_ordinary_object_takes_no_programs(pairs: Pairs) -> None:
-    from broker import Root
-
     pair = pairs(Root())
     error = pair.failure(expr(pair.root).value.deferred())
     assert isinstance(error, TypeError) and "export" in str(error)
     assert isinstance(pair.failure(pair.root.callRemote("value")), NoSuchMethod)
+
+
+def test_a_call_alone_reaches_any_object(pairs: Pairs) -> None:
+    class Service(Root):
+        def remote_echo(self, value: Any) -> Any:
+            return value
+
+        def remote_me(self) -> Any:
+            return self
+
+        def remote_is_me(self, value: Any) -> bool:
+            return value is self
+
+    pair = pairs(Service())
+    x = expr(pair.root, PB)
+    assert pair.result(x.echo([1]).deferred()) == [1]
+    assert pair.result(x.echo([(b"\0r", 1)]).deferred()) == [(b"\0r", 1)]
+    assert pair.result(x.is_me(pair.root).deferred()) is True
+    assert isinstance(pair.failure(x.echo(1j).deferred()), InsecureJelly)
+    me = pair.result(x.me().deferred())
+    assert pair.result(expr(me, PB).echo("x").deferred()) == "x"
+    assert isinstance(pair.failure(x.echo(1).real.deferred()), TypeError)
+    exported = pairs(export(Tree(), LIVE))
+    assert pair.result(x.echo(5).deferred()) == exported.result(expr(exported.root, PB).echo(5).deferred())
 
 
 # Deferreds, coroutines, order.
