@@ -33,9 +33,10 @@ from broker._wire import frames
 from broker._wire.frames import FRAME, HEAD, take_number
 from broker.errors import ProtocolError
 
-__all__ = ["NativeReader"]
+__all__ = ["NO_KEYWORDS", "NativeReader"]
 
-_NO_KEYWORDS: Final = Payload({})
+#: The keywords of most calls.
+NO_KEYWORDS: Final = Payload({})
 _REQUEST_KINDS: Final = (frames.CALL, frames.ANSWER, frames.FAILED)
 #: The longest number, in bytes.
 _NUMBER: Final = 9
@@ -238,8 +239,8 @@ class NativeReader:
             target,
             method,
             flags & frames.WANTS_ANSWER != 0,
-            _NO_KEYWORDS,
-            _NO_KEYWORDS,
+            NO_KEYWORDS,
+            NO_KEYWORDS,
             flags & frames.CACHED != 0,
         )
         if flags & frames.DEADLINE:
@@ -323,7 +324,7 @@ class NativeReader:
             stream = Stream(self.values.limits, message, 1 + keywords + options, self.plain, options)
         elif kind in _REQUEST_KINDS:
             request, position = take_number(data, start, end)
-            answer = Answer(request, _NO_KEYWORDS) if kind == frames.ANSWER else Failed(request, _NO_KEYWORDS)
+            answer = Answer(request, NO_KEYWORDS) if kind == frames.ANSWER else Failed(request, NO_KEYWORDS)
             stream = Stream(self.values.limits, answer, 1, self.plain)
         else:
             raise ProtocolError(f"a message of kind {kind} in pieces")

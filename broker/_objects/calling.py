@@ -12,7 +12,7 @@ from broker._objects.context import CURRENT
 from broker._objects.tables import Tables
 from broker._objects.waiter import Cancel, Deadlines, Waiter
 from broker._session.session import Exports
-from broker.errors import DeadlineExceeded, DeadReferenceError
+from broker.errors import DeadlineExceeded, DeadReferenceError, LimitExceeded
 
 __all__ = ["Calling"]
 
@@ -64,6 +64,19 @@ class Calling(Tables):
         self, prefix: bytes, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any
     ) -> Deferred[Any] | None:
         """Send a call that wants an answer; see `RemoteReference.callRemote`. The prefix ``cache`` calls a copy."""
+        if not prefix and self.callTimeout is None and CURRENT.get() is None:
+            # The usual kind of call, in few steps.
+            waiter = Waiter()
+            waiter.broker = self
+            try:
+                waiter.request = self.session.call_plain(objectID, message, args, kw, waiter)
+                if waiter.request:
+                    if not self._turns:
+                        self.flush()
+                    return waiter
+            except LimitExceeded:
+                waiter.errback(Failure())
+                return waiter
         return self.ask(perspective, objectID, message, args, kw, prefix == b"cache")
 
     def ask(
@@ -88,12 +101,7 @@ class Calling(Tables):
             left = current.left
             timeout = left if timeout is None or left < timeout else timeout
         try:
-            if timeout is None and not cached:
-                waiter.request = self.session.call_plain(target, method, args, kw, waiter)
-            if waiter.request:
-                if not self._turns:
-                    self.flush()
-            elif timeout is None:
+            if timeout is None:
                 self._send(cached, perspective, target, method, args, kw, waiter)
             else:
                 self._send_within(timeout, cached, perspective, target, method, args, kw, waiter)

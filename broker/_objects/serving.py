@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from broker._messages.messages import Call
 from broker._objects.context import CURRENT, Deadline
 from broker._objects.failures import CopyableFailure, failure2Copyable, wire_name
-from broker._objects.flavor import find_method, keywords, positional
+from broker._objects.flavor import find_method
 from broker._objects.referenceable import Referenceable
 from broker._values.jelly import Jellyable
 from broker._values.payload import Payload
@@ -42,34 +42,34 @@ _log = Logger()
 
 #: How the usual kind of object dispatches.
 _USUAL: Final = Referenceable.remoteMessageReceived
-#: What stands for the result of a call that has been answered already.
-_ANSWERED: Final = object()
 #: What a call fails with because of what the peer sent, whoever raised it.
 _REFUSALS: Final = (LimitExceeded, BadValue, NoSuchMethod)
 
 
 def serve(broker: Broker, call: Call) -> None:
     """Serve one call of the peer."""
+    session = broker.session
     try:
-        target = broker.callTarget(call)
-        if target is None:
-            broker.refused = Error("Invalid Object ID")
-            raise broker.refused
-        broker.session.answers.admit()
-        if broker.leaving is not None:
-            broker.refused = GoingAway(f"the other end is going away: {broker.leaving}")
-            raise broker.refused
-        if call.deadline >= 0 or CURRENT.get() is not None:
-            result = _run_within(broker, target, call)
+        target = session.usual_target(call)
+        if (
+            target is None
+            or getattr(target.remoteMessageReceived, "__func__", None) is not _USUAL
+            or broker.leaving is not None
+            or CURRENT.get() is not None
+        ):
+            result = _run(broker, call)
         else:
-            result = _run(broker, target, call)
+            # The usual kind of object, and plain arguments: the same in fewer steps.
+            method = find_method(target, "remote_", _method_name(call))
+            result = method(*call.args.value, **call.kwargs.value)
+            if call.wants_answer and session.answer_plain(call.request, result):
+                return
+            result = broker.serialize(result, target.perspective)
     except BaseException:  # noqa: BLE001
         # Even SystemExit: a peer must not be able to end this process, and the caller must get an answer.
         fail(broker, call, Failure())
         broker.releaseUnread(call.args)
         broker.releaseUnread(call.kwargs)
-        return
-    if result is _ANSWERED:
         return
     if isinstance(result, Deferred):
         _answer_later(broker, call, result)
@@ -79,37 +79,40 @@ def serve(broker: Broker, call: Call) -> None:
         broker.discard(result)
 
 
-def _run(broker: Broker, target: Any, call: Call) -> Any:
-    """Run the method of a call; return its result, a Deferred of that, or that it has been answered."""
-    received = target.remoteMessageReceived
-    args = call.args
-    kwargs = call.kwargs
-    if args.data is not None or kwargs.data is not None or getattr(received, "__func__", None) is not _USUAL:
-        result = received(broker, _method_name(call), args, kwargs)
-        return Deferred.fromCoroutine(result) if isinstance(result, CoroutineType) else result
-    # The usual kind of object, and plain arguments: the same in fewer steps.
-    method = find_method(target, "remote_", _method_name(call))
-    result = method(*positional(args.value), **keywords(kwargs.value))
-    if call.wants_answer and broker.session.answer_plain(call.request, result):
-        return _ANSWERED
-    return broker.serialize(result, target.perspective)
+def _run(broker: Broker, call: Call) -> Any:
+    """Run the method of a call; return its result or a Deferred of that.
 
-
-def _run_within(broker: Broker, target: Any, call: Call) -> Any:
-    """Run the method of a call under the call's deadline, and under no other one.
-
-    :raises DeadlineExceeded: the time is over already.
+    :raises Error: there is no such object.
+    :raises LimitExceeded: too many of the peer's calls are waiting.
+    :raises GoingAway: this side takes no more calls.
+    :raises DeadlineExceeded: the time of the call is over already.
     """
-    if not call.deadline:
+    target = broker.callTarget(call)
+    if target is None:
+        broker.refused = Error("Invalid Object ID")
+        raise broker.refused
+    broker.session.answers.admit()
+    if broker.leaving is not None:
+        broker.refused = GoingAway(f"the other end is going away: {broker.leaving}")
+        raise broker.refused
+    if call.deadline == 0:
         broker.refused = DeadlineExceeded("the time of the call was over when it came")
         raise broker.refused
+    if call.deadline < 0 and CURRENT.get() is None:
+        return _received(broker, target, call)
+    # Under the deadline of the call, and under no other one that may be there.
     clock = monotonic if broker.reactor is None else broker.reactor.seconds
-    own = Deadline(clock() + call.deadline / 1000, clock) if call.deadline > 0 else None
-    token = CURRENT.set(own)
+    token = CURRENT.set(Deadline(clock() + call.deadline / 1000, clock) if call.deadline > 0 else None)
     try:
-        return _run(broker, target, call)
+        return _received(broker, target, call)
     finally:
         CURRENT.reset(token)
+
+
+def _received(broker: Broker, target: Any, call: Call) -> Any:
+    """Let an object dispatch a call."""
+    result = target.remoteMessageReceived(broker, _method_name(call), call.args, call.kwargs)
+    return Deferred.fromCoroutine(result) if isinstance(result, CoroutineType) else result
 
 
 def cancel(broker: Broker, call: Call) -> None:

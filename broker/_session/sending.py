@@ -11,6 +11,7 @@ from broker._messages.messages import (
     Abort,
     Answer,
     CacheReleased,
+    Call,
     Cancel,
     Failed,
     GoAway,
@@ -20,6 +21,7 @@ from broker._messages.messages import (
     Unknown,
 )
 from broker._messages.native import NAME, NativeDialect
+from broker._messages.native_reader import NO_KEYWORDS
 from broker._messages.pb import PBDialect
 from broker._session.answers import Answers
 from broker._session.caches import Caches
@@ -158,6 +160,26 @@ class Sending:
         request = questions.number()
         questions.entries[request] = waiter
         return request
+
+    def usual_target(self, call: Call) -> Any:
+        """Return the object that a call of the usual kind is for: its arguments are there, and nothing else is asked.
+
+        :returns: None for another kind of call, or one that cannot be served.
+        """
+        if call.cached or call.deadline >= 0 or len(self.answers.entries) >= self.answers.limit:
+            return None
+        args = call.args
+        kwargs = call.kwargs
+        if args.data is not None or type(args.value) is not tuple or kwargs.data is not None:
+            return None
+        if kwargs is not NO_KEYWORDS:
+            if type(kwargs.value) is not dict:
+                return None
+            for key in kwargs.value:
+                if type(key) is not str:
+                    return None
+        entry = self.exports.entries.get(call.target)
+        return None if entry is None else entry.object
 
     def answer_plain(self, request: int, value: Any) -> bool:
         """Send the result of their call if it is plain.
