@@ -30,7 +30,7 @@ def test_example() -> None:
     connection = broker.ServerFactory(Echo()).buildProtocol(None)
     connection.makeConnection(transport)
     offer, rest = transport.value(), len(lines[0][1])
-    assert offer.startswith(b"\x03\x80") and offer.endswith(lines[0][1][2:]), "the offer, but for the size"
+    assert offer.startswith(b"\x04\x80") and offer.endswith(lines[0][1][2:]), "the offer, but for names of ours"
     transport.clear()
     connection.dataReceived(said)
     assert transport.value() == heard[rest:]

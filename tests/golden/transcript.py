@@ -11,6 +11,7 @@ import gc
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ ENDS = {"C>S": "server", "S>C": "client"}
 WAYS = {end: way for way, end in ENDS.items()}
 #: What a challenge is while a conversation is recorded or replayed.
 CHALLENGE = bytes(range(16))
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Have challenges that are known, and no work put off because it takes long."""
+    with mock.patch("broker._cred.portal.challenge", lambda: CHALLENGE), mock.patch("broker._net.protocol.SLICE", 1e9):
+        yield
 
 
 @dataclass
@@ -94,7 +102,7 @@ class Client:
     def go(self, title: str) -> None:
         """Let both ends talk until they are quiet."""
         # What was dropped is released by now, and not at some later time.
-        gc.collect()
+        gc.collect(1)
         self._flush(title)
 
     def outcome(self, title: str, waiting: Deferred[Any]) -> Any:
@@ -158,7 +166,7 @@ class Narrator:
 
 def recorded(conversation: Conversation) -> list[Step]:
     """Have a conversation, and return it."""
-    with mock.patch("broker._cred.portal.challenge", lambda: CHALLENGE):
+    with settled():
         made = pair(conversation.root(), negotiate=False, clock=Clock(), **conversation.options())
         limits = conversation.limits or Limits()
         narrators = {way: Narrator(way, limits) for way in ENDS}
@@ -189,11 +197,15 @@ def written(conversation: Conversation, steps: list[Step]) -> str:
         lines += ["", f"# The client {step.title}."]
         for write in step.writes:
             for index, (data, said) in enumerate(write.frames):
-                lines += textwrap.wrap(f"{'  +' if index else write.way} {said}", 118, subsequent_indent="    ")
+                lines += _wrapped(f"{'  +' if index else write.way} {said}", "    ")
                 head, body = (data[:4], data[4:]) if not said.startswith(("offers ", "takes ")) else (b"", data)
                 text = " ".join(filter(None, [head.hex(), hexadecimal(body)]))
-                lines += textwrap.wrap(text, 110, initial_indent=" " * 8, subsequent_indent=" " * 8)
+                lines += _wrapped(f"        {text}", "        ")
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def data_of(text: str) -> bytes:
@@ -258,7 +270,6 @@ class Replay:
             return False
         assert title in (None, step.title)
         for write in step.writes:
-            gc.collect()
             self.wire.flush()
             if write.way == self._mine:
                 heard, self._other.heard = self._other.heard[: len(write.data)], self._other.heard[len(write.data) :]
@@ -271,7 +282,7 @@ class Replay:
 
     def run(self, conversation: Conversation) -> None:
         """Have the whole conversation."""
-        with mock.patch("broker._cred.portal.challenge", lambda: CHALLENGE):
+        with settled():
             if self._mine == "C>S":
                 client = Client(self._factory, lambda title: _true(self.step(title)))
                 client.begin()
