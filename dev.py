@@ -12,12 +12,16 @@ if sys.version_info < (3, 10):  # noqa: UP036 - see above
 
 import argparse
 import contextlib
+import filecmp
+import fnmatch
 import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
@@ -29,6 +33,10 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 SUFFIX = ".exe" if os.name == "nt" else ""
 PYTHON = BIN / ("python" + SUFFIX)
 STAMP = VENV / "dev-stamp.json"
+#: A copy of the checkout whose core is compiled, for the second run of the tests: the checkout itself stays as it is.
+COMPILED = ROOT / "build" / "compiled"
+#: What is tested once, since it reads the sources, or builds them itself.
+ONCE = ("tests/docs", "tests/house", "tests/packaging")
 #: The oldest pip that installs into another environment (`pip --python`).
 PIP_WITH_PYTHON = (22, 3)
 
@@ -36,9 +44,12 @@ EPILOG = """\
 examples:
   python3 dev.py demo               see a call between two processes
   python3 dev.py demo --serve       the same, and keep the server until Ctrl-C
-  python3 dev.py test               everything that must hold: lint, layers, types, tests
+  python3 dev.py test               everything that must hold: lint, layers, types, tests in both forms
   python3 dev.py test tests/wire -k prefix -x
                                     only pytest, with these arguments
+  python3 dev.py test --compiled tests/wire
+                                    the same with a compiled core, in a copy of the checkout
+  python3 dev.py build              compile the core in the checkout; --pure removes what that made
   python3 dev.py bench --help       what the benchmarks can measure
 """
 
@@ -55,14 +66,25 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def quiet_step(title: str, command: list[str]) -> None:
-    """Run a command silently, showing how long it takes; its output is shown if it fails."""
+def quiet_step(title: str, command: list[str], folder: Path = ROOT, **environment: str) -> None:
+    """Run a command silently, showing how long it takes; its output is shown if it fails.
+
+    :param folder: where to run it.
+    :param environment: variables that it gets besides those of this process.
+    """
     started = time.monotonic()
     live = sys.stdout.isatty()
     if not live:
         say("  " + title + " ...")
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
         try:
             while True:
                 if live:
@@ -82,14 +104,16 @@ def quiet_step(title: str, command: list[str]) -> None:
             raise Failed(f"{title} failed: {' '.join(command)} exited with {process.returncode}")
 
 
-def run(*command: str) -> int:
-    """Run a command in the checkout, its output going straight to the terminal.
+def run(*command: str, folder: Path = ROOT, **environment: str) -> int:
+    """Run a command, its output going straight to the terminal.
 
     Ctrl-C reaches the command as well; it is given the time to clean up.
 
+    :param folder: where to run it; by default in the checkout.
+    :param environment: variables that it gets besides those of this process.
     :returns: its exit code.
     """
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
     interrupted = False
     while True:
         try:
@@ -178,9 +202,79 @@ def ensure_environment(*extras: str) -> None:
         STAMP.write_text(json.dumps({"python": sys.version}))
     wanted = sorted(have | set(extras) | set(stamp.get("extras", [])))
     target = "." + (f"[{','.join(wanted)}]" if wanted else "")
-    quiet_step(f"installing {target} with its dependencies", [*install, "--editable", target])
+    # What is compiled does not follow the sources, so whoever works on them asks for it, by `build`.
+    quiet_step(f"installing {target} with its dependencies", [*install, "--editable", target], BROKER_PURE="1")
     STAMP.write_text(json.dumps({"key": key, "python": sys.version, "extras": wanted}))
     say()
+
+
+# ---------------------------------------------------------------------------------------------------------------- forms
+
+#: Succeeds where the core is compiled from the sources that are there.
+IS_COMPILED = "from broker import _about; raise SystemExit(_about.form() != 'compiled' or _about.stale())"
+#: What is no part of the project but left by tools, besides everything whose name begins with a dot.
+LEFT_BY_TOOLS = ("__pycache__", "_build", "_trial_temp*", "build", "dist", "*.egg-info", "*.py[cod]", "*.so")
+
+
+def compiled_files() -> list[Path]:
+    """Return what compiling left in the checkout."""
+    patterns = ("broker_*__mypyc*.so", "broker_*__mypyc*.pyd", "broker/*/*.so", "broker/*/*.pyd")
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+
+
+def has_compiler() -> bool:
+    """Say whether C can be compiled for this Python; often its headers are not installed."""
+    command = os.environ.get("CC") or sysconfig.get_config_var("CC")
+    if not command:
+        return True
+    arguments = [*shlex.split(command), "-fsyntax-only", f"-I{sysconfig.get_paths()['include']}", "-x", "c", "-"]
+    try:
+        return subprocess.run(arguments, input=b"#include <Python.h>\n", capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def compile_core(folder: Path) -> None:
+    """Compile the core of a checkout, unless that was done and the sources are the same."""
+    found = subprocess.run([str(PYTHON), "-c", IS_COMPILED], cwd=folder, capture_output=True)
+    if found.returncode != 0:
+        command = [str(PYTHON), "setup.py", "-q", "build_ext", "--inplace"]
+        quiet_step("compiling the core", command, folder, BROKER_COMPILE="1", BROKER_PURE="")
+
+
+def files_of(folder: Path) -> set[Path]:
+    """Return the files of the project in a folder, relative to it."""
+    found = set()
+    for name in os.listdir(folder):
+        path = folder / name
+        if not name.startswith(".") and not any(fnmatch.fnmatch(name, pattern) for pattern in LEFT_BY_TOOLS):
+            found |= {Path(name, inner) for inner in files_of(path)} if path.is_dir() else {Path(name)}
+    return found
+
+
+def mirror(target: Path) -> None:
+    """Make a folder a copy of the checkout. What compiling left there stays; what has not changed is not touched."""
+    target.mkdir(parents=True, exist_ok=True)
+    wanted = files_of(ROOT)
+    for name in files_of(target) - wanted:
+        (target / name).unlink()
+    for name in wanted:
+        if not (target / name).exists() or not filecmp.cmp(ROOT / name, target / name, shallow=False):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def build(arguments: argparse.Namespace) -> int:
+    """Compile the core in the checkout, for measuring; what is compiled does not follow the sources."""
+    if arguments.pure:
+        for path in compiled_files():
+            path.unlink()
+        say("The core runs interpreted.")
+        return 0
+    ensure_environment("test")
+    compile_core(ROOT)
+    say("The core is compiled. After a change of the sources, run this again; `dev.py build --pure` undoes it.")
+    return 0
 
 
 # ---------------------------------------------------------------------------------------------------------------- tests
@@ -220,12 +314,24 @@ def run_checks(tally: Tally) -> None:
         say(f"== {name}: {'FAILED' if failed else 'ok'} in {time.monotonic() - started:.1f} s\n")
 
 
-def run_pytest(tally: Tally, arguments: list[str]) -> None:
-    """Run pytest and count what it reports."""
-    say("== tests: pytest " + " ".join(arguments))
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
-        code = run(str(PYTHON), "-m", "pytest", f"--junitxml={report}", *arguments)
+def in_form(form: str, folder: Path) -> dict[str, str]:
+    """Return what makes tests, and the processes that they start, run a checkout in one form; empty for any form."""
+    return {"BROKER_FORM": form, "PYTHONPATH": str(folder)} if form else {}
+
+
+def run_pytest(tally: Tally, arguments: list[str], form: str = "", folder: Path = ROOT) -> None:
+    """Run pytest and count what it reports.
+
+    :param form: what the core must be for it, ``"pure"`` or ``"compiled"``.
+    :param folder: the checkout to test.
+    """
+    started = time.monotonic()
+    name = f"pytest, {form}" if form else "pytest"
+    say(f"== {name}: {' '.join(arguments)}")
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary, "report.xml")
+        command = [str(PYTHON), "-m", "pytest", f"--junitxml={report}", *arguments]
+        code = run(*command, folder=folder, **in_form(form, folder))
         total = failed = skipped = 0
         if report.exists():
             for suite in ElementTree.parse(report).getroot().iter("testsuite"):
@@ -233,20 +339,23 @@ def run_pytest(tally: Tally, arguments: list[str]) -> None:
                 failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
                 skipped += int(suite.get("skipped", 0))
     # A run that ends badly without a failed test (nothing collected, interrupted) has failed all the same.
-    tally.add("pytest", max(total - failed - skipped, 0), failed or int(code != 0), skipped)
-    say()
+    tally.add(name, max(total - failed - skipped, 0), failed or int(code != 0), skipped)
+    say(f"== {name}: {'FAILED' if failed or code else 'ok'} in {time.monotonic() - started:.1f} s\n")
 
 
-def run_trial(tally: Tally) -> None:
+def run_trial(tally: Tally, form: str, folder: Path) -> None:
     """Run tests/trial, if it is there, in a process of its own and count what it reports."""
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "trial").glob("test_*.py"))
     if not files:
         return
-    say("== tests: trial " + " ".join(files))
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = os.path.join(folder, "trial")
+    say(f"== trial, {form}: {' '.join(files)}")
+    with tempfile.TemporaryDirectory() as outside:
+        temporary = os.path.join(outside, "trial")
         command = [str(PYTHON), "-m", "twisted.trial", "--temp-directory", temporary, *files]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace")
+        variables = {**os.environ, **in_form(form, folder)}
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True, errors="replace"
+        )
         assert process.stdout is not None
         last = ""
         for line in process.stdout:
@@ -256,20 +365,52 @@ def run_trial(tally: Tally) -> None:
     counts = {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", last)}
     failed = sum(counts.get(name, 0) for name in ("failures", "errors", "unexpectedSuccesses"))
     passed = counts.get("successes", 0)
-    tally.add("trial", passed, failed or int(code != 0 or not passed), counts.get("skips", 0))
+    tally.add(f"trial, {form}", passed, failed or int(code != 0 or not passed), counts.get("skips", 0))
     say()
 
 
+def run_pure(tally: Tally) -> None:
+    """Run all tests with an interpreted core."""
+    folder = ROOT
+    if compiled_files():
+        say("The core is compiled in this checkout, so it is tested interpreted in a copy, build/pure.")
+        mirror(folder := ROOT / "build" / "pure")
+    run_pytest(tally, [], "pure", folder)
+    run_trial(tally, "pure", folder)
+
+
+def run_compiled(tally: Tally, arguments: list[str]) -> None:
+    """Run all tests, or those named, with a compiled core, in a copy of the checkout."""
+    say("== tests with a compiled core, in build/compiled")
+    if not (has_compiler() or os.environ.get("CI") or arguments):
+        say("NOT RUN: this machine has no C compiler, or no headers of this Python.\n")
+        tally.add("compiled", 0, 0, 1)
+        return
+    mirror(COMPILED)
+    try:
+        compile_core(COMPILED)
+    except Failed as problem:
+        say(f"{problem}\n")
+        tally.add("compiling", 0, 1)
+        return
+    run_pytest(tally, arguments or [f"--ignore={folder}" for folder in ONCE], "compiled", COMPILED)
+    if not arguments:
+        run_trial(tally, "compiled", COMPILED)
+
+
 def test(arguments: argparse.Namespace) -> int:
-    """Run all checks and tests; with arguments, only pytest."""
+    """Run all checks and tests, the tests in both forms; with arguments, only pytest, in the form that is there."""
     ensure_environment("test")
     started = time.monotonic()
     tally = Tally()
-    if not arguments.rest:
+    if arguments.compiled:
+        run_compiled(tally, arguments.rest)
+    elif arguments.rest:
+        run_pytest(tally, arguments.rest)
+    else:
         run_checks(tally)
-    run_pytest(tally, arguments.rest)
-    if not arguments.rest:
-        run_trial(tally)
+        run_pure(tally)
+        run_compiled(tally, [])
     say(f"{time.monotonic() - started:.0f} s in all. " + (f"FAILED: {', '.join(tally.broken)}" if tally.broken else ""))
     say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return int(tally.failed > 0)
@@ -314,15 +455,20 @@ def parser() -> argparse.ArgumentParser:
         prog="dev.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for function, takes in ((demo, None), (test, "pytest"), (docs, None), (bench, "benchmarks"), (soak, "soak")):
+    handed_on = {test: "pytest", bench: "benchmarks", soak: "soak"}
+    for function in (demo, test, build, docs, bench, soak):
         text = str(function.__doc__)
         # What is handed on has its own --help, except that of pytest, which says nothing about us.
-        own_help = function in (demo, test, docs)
+        own_help = function in (demo, test, build, docs)
         command = commands.add_parser(function.__name__, help=text, description=text, add_help=own_help, epilog=EPILOG)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
-        command.set_defaults(run=function, takes=takes)
+        command.set_defaults(run=function, takes=handed_on.get(function))
         if function is demo:
             command.add_argument("--serve", action="store_true", help="keep the server until Ctrl-C")
+        if function is test:
+            command.add_argument("--compiled", action="store_true", help="only the run with a compiled core")
+        if function is build:
+            command.add_argument("--pure", action="store_true", help="remove what compiling left")
     return top
 
 

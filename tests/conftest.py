@@ -10,6 +10,11 @@ import pytest
 from hypothesis import settings
 from twisted.python.failure import Failure
 
+from broker import _about
+
+#: In which form the core is to run, "pure" or "compiled", where that matters.
+_FORM = os.environ.get("BROKER_FORM")
+
 _MAKE_FAILURE = Failure.__init__
 
 # No deadline: a shared machine may take any time for one example. In CI the examples are the same in every run, so that
@@ -17,6 +22,16 @@ _MAKE_FAILURE = Failure.__init__
 settings.register_profile("broker", deadline=None, print_blob=True)
 settings.register_profile("broker-ci", settings.get_profile("broker"), derandomize=True, database=None)
 settings.load_profile("broker-ci" if os.environ.get("CI") else "broker")
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what is not there, or not what it seems."""
+    if _about.stale():
+        pytest.exit(
+            "The core was compiled from other sources: `python3 dev.py build` compiles it again, --pure undoes it", 3
+        )
+    if _FORM and _about.form() != _FORM:
+        pytest.exit(f"These tests are to run with a {_FORM} core, but it is {_about.form()}", 3)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

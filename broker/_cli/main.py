@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
+from broker._about import form
+
 __all__ = ["main"]
 
 #: Each in the module of its name, imported only when it is used.
@@ -58,7 +60,7 @@ def _parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     found = versions()
-    shown = f"broker {found['broker']} (Python {found['python']}, Twisted {found['twisted']})"
+    shown = f"broker {found['broker']} ({form()}, Python {found['python']}, Twisted {found['twisted']})"
     parser.add_argument("--version", action="version", version=shown)
     parser.add_argument("command", metavar="COMMAND", choices=list(_COMMANDS), help="one of the above")
     return parser

@@ -312,6 +312,7 @@ class PBReader:
         if len(kinds) != count - 1:
             return self._unknown(command, start, f"{count - 1} fields instead of {len(kinds)}")
         fields: list[Any] = []
+        field: Any
         for kind in kinds:
             if kind == "p":
                 field, position = self._payload(data, position)

@@ -308,7 +308,7 @@ def test_help_teaches(arguments: list[str], expected: str) -> None:
 
 def test_version() -> None:
     result = run([*BROKER, "--version"])
-    assert re.fullmatch(r"broker \S+ \(Python \S+, Twisted \S+\)\n", result.stdout)
+    assert re.fullmatch(r"broker \S+ \((compiled|pure), Python \S+, Twisted \S+\)\n", result.stdout)
 
 
 def test_serve_ends_at_ctrl_c() -> None:

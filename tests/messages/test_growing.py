@@ -16,6 +16,7 @@ from broker._values import unplain
 from broker._values.payload import PENDING
 from broker._wire import banana
 from broker.errors import ProtocolError
+from tests.form import interpreted_only
 from tests.messages.test_pb import Swizzler, drain, feed
 
 
@@ -177,6 +178,7 @@ class Counting(unplain.PlainDecoder):
         return super()._form(data, position, count, depth)
 
 
+@interpreted_only
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 def test_no_form_is_read_twice_but_those_that_are_cut(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pb_reader, "PlainDecoder", Counting)
@@ -192,6 +194,7 @@ def test_no_form_is_read_twice_but_those_that_are_cut(value: Any, monkeypatch: p
     assert Counting.forms <= once + first + 8 * (len(data) // piece + 1)
 
 
+@interpreted_only
 def test_work_is_proportional_to_the_pieces() -> None:
     """A long text and a container inside a container inside, in small pieces: no attempt before there is a chance."""
     dialect = PBDialect(Limits())

@@ -19,6 +19,7 @@ from broker import (
     Root,
 )
 from broker._messages.messages import Call
+from broker._values.payload import Payload
 from broker.testing import tables
 from broker.testing.harness import Pairs
 
@@ -239,8 +240,9 @@ def test_the_ceiling_of_calls_is_kept_by_call() -> None:
     from broker._session.answers import Answers
 
     table = Answers(1)
+    nothing = Payload(())
     table.admit()
-    table.entries[Call(1, b"root", b"x", False, None, None, False)] = Deferred()  # type: ignore[arg-type]
+    table.entries[Call(1, b"root", b"x", False, nothing, nothing, False)] = Deferred()
     with pytest.raises(LimitExceeded):
         table.admit()
 

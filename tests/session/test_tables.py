@@ -17,6 +17,7 @@ from broker._session.exports import Exports
 from broker._session.imports import Imports
 from broker._session.questions import Questions
 from broker.errors import LimitExceeded
+from tests.form import interpreted_only
 
 
 class Thing:
@@ -68,6 +69,7 @@ def test_an_object_sent_again_before_it_is_forgotten_stays() -> None:
     assert table.entries[1].refcount == 1
 
 
+@interpreted_only
 def test_a_name_is_not_counted() -> None:
     table = exports()
     table.name(b"root", Thing())
