@@ -17,12 +17,16 @@ Form = Literal["compiled", "pure", "partly compiled"]
 #: The modules that a build compiles where it can, by their names inside the package. Nothing in them knows: a compiled
 #: module does what its source does.
 CORE: Final = (
-    *("_wire.banana", "_wire.buffer", "_wire.greeting", "_wire.integers", "_wire.vocabulary"),
-    *("_values.forms", "_values.graph", "_values.jelly", "_values.lifter", "_values.path", "_values.payload"),
-    *("_values.plain", "_values.scalars", "_values.unjelly", "_values.unplain"),
-    *("_messages.growing", "_messages.messages", "_messages.pb", "_messages.pb_reader"),
-    *("_session.answers", "_session.caches", "_session.events", "_session.exports", "_session.questions"),
-    "_session.session",
+    *("_wire.banana", "_wire.buffer", "_wire.frames", "_wire.greeting", "_wire.integers", "_wire.pack"),
+    "_wire.vocabulary",
+    *("_values.byvalue", "_values.classes", "_values.fields", "_values.forms", "_values.graph", "_values.hashed"),
+    *("_values.jelly", "_values.lifter", "_values.moments", "_values.native", "_values.path", "_values.payload"),
+    *("_values.plain", "_values.runs", "_values.scalars", "_values.shapes", "_values.tags", "_values.unjelly"),
+    *("_values.unnative", "_values.unplain"),
+    *("_messages.growing", "_messages.messages", "_messages.native", "_messages.native_reader"),
+    *("_messages.native_values", "_messages.pb", "_messages.pb_reader", "_messages.stream"),
+    *("_session.answers", "_session.caches", "_session.events", "_session.exports", "_session.hello"),
+    *("_session.outbox", "_session.questions", "_session.sending", "_session.session"),
 )
 
 #: The other modules of the same packages, each with the reason why it is not compiled.
@@ -30,6 +34,7 @@ INTERPRETED: Final = {
     "_messages.dialect": "protocols for type checkers, nothing that runs",
     "_session.imports": "a weak reference with attributes of its own cannot be a compiled class",
     "_session.states": "an enumeration and a table",
+    "_wire.unlibrt": "stands in for what compiled code cannot do without",
     "_values.jellyable": "programs derive from its classes and set attributes on them",
     "_values.policy": "programs derive from its classes and set attributes on them",
     "_values.registry": "programs derive from its classes and set attributes on them",
