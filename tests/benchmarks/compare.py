@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.bases import LETTERS
@@ -30,6 +31,7 @@ examples:
   python -m tests.benchmarks --peers all --rounds 3 --docs          everybody, and the page of the documentation
   python -m tests.benchmarks --peers all --rounds 1 --seconds 0.1   everybody, roughly
   python -m tests.benchmarks --workloads pipe-null,refs --rounds 5  two workloads, more certain
+  python -m tests.benchmarks --workloads memory-ref --held 100000   memory of very many references
   python -m tests.benchmarks --peers stock,stock-again              how noisy is this machine?
 
 reading the tables: a number is the median of the rounds, beside it their smallest and largest; ÷ P, ÷ T and ÷ B are
@@ -77,6 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured (3)")
     parser.add_argument("--seconds", type=float, default=0.5, help="how long each time (0.5)")
     parser.add_argument("--small", action="store_true", help="small values: to see that it works, not how fast")
+    parser.add_argument("--held", type=int, help=f"how many are held where memory is measured ({FULL.held})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to a file as well")
     parser.add_argument("--docs", action="store_true", help="write the page of the documentation and its chart")
     parser.add_argument("--again", type=Path, metavar="FILE", help="measure nothing: show a run that --json wrote")
@@ -98,9 +101,10 @@ def main(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace) -> Comparison:
     """Measure and print; what was measured is printed even when the run is interrupted."""
-    plan = Plan(
-        options.peers, options.workloads, max(1, options.rounds), options.seconds, SMALL if options.small else FULL
-    )
+    sizes = SMALL if options.small else FULL
+    if options.held is not None:
+        sizes = replace(sizes, held=max(1, options.held))
+    plan = Plan(options.peers, options.workloads, max(1, options.rounds), options.seconds, sizes)
     progress = Progress()
     comparison = Comparison(plan, progress)
     try:

@@ -19,6 +19,8 @@ __all__ = ["Cell", "Comparison", "Plan"]
 
 #: Seconds that a cell may take beyond three times its time.
 PATIENCE = 30.0
+#: How many connections or references a second anybody manages to open.
+HOLDING = 20
 #: Rounds of memory that is counted, which is the same each time, and of resident memory, which each takes processes.
 COUNTED, RESIDENT = 1, 2
 #: What the peers are made of.
@@ -117,11 +119,12 @@ class Comparison:
     def _held(self, workload: Workload, peer: str) -> float:
         """Measure memory in processes of its own. A tenth is opened first, so that what is made once is not counted."""
         kind, held = "traced" if workload.traced else "rss", self.plan.sizes.held
+        patience = PATIENCE + held / HOLDING
         with Pair(peer, trace=workload.side if workload.traced else "") as pair:
             side = pair.server if workload.side == "server" else pair.client
-            pair.client.ask(PATIENCE, do="hold", what=workload.operation, count=max(1, held // 10))
+            pair.client.ask(patience, do="hold", what=workload.operation, count=max(1, held // 10))
             before = side.ask(PATIENCE, do="memory")[kind]
-            pair.client.ask(PATIENCE, do="hold", what=workload.operation, count=held)
+            pair.client.ask(patience, do="hold", what=workload.operation, count=held)
             return float(side.ask(PATIENCE, do="memory")[kind] - before) / held
 
     def _end(self, peer: str) -> None:

@@ -8,6 +8,7 @@ import gc
 import io
 import os
 import pstats
+import resource
 import signal
 import sys
 import tracemalloc
@@ -73,6 +74,9 @@ def main(argv: list[str]) -> None:
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
     os.nice(options.nice)
+    # So many connections as are held need as many descriptors.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = Control()
     control.name = options.name
     peer = load(options.peer)
