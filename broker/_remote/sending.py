@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from broker._objects.reference import RemoteReference
+from broker._objects.waiter import Waiter
 from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, is_tagged
 from broker._remote.faults import add_notes, rebuild
 from broker._remote.names import clean
@@ -140,7 +141,7 @@ def _notes(program: Program) -> tuple[Any, ...]:
 
 def _answered(inner: Deferred[Any], answer: _Answer) -> Deferred[Any]:
     # What was cancelled is taken all the same when it comes: it may tell what later answers rely on.
-    outer: Deferred[Any] = Deferred()
+    outer: Deferred[Any] = Deferred(lambda _: _give_up(inner))
 
     def arrived(result: Any) -> None:
         if isinstance(result, Failure):
@@ -155,6 +156,13 @@ def _answered(inner: Deferred[Any], answer: _Answer) -> Deferred[Any]:
 
     inner.addBoth(arrived)
     return outer
+
+
+def _give_up(inner: Deferred[Any]) -> None:
+    """Tell the owner that the result is not wanted any more, where the dialect can say so."""
+    if isinstance(inner, Waiter) and inner.broker is not None and inner.broker.session.native is not None:
+        inner.cancels = "wait"
+        inner.cancel()
 
 
 class _Answer:
