@@ -6,12 +6,13 @@ Everything is the product's own, but for the places where programs rely on a qui
 - a call on a dead connection raises `DeadReferenceError` at once instead of failing its Deferred;
 - ``pbanswer``, ``pbcallback`` and ``pberrback`` are taken out of the keywords of a call;
 - the ceiling of references is the module's `MAX_BROKER_REFS`, read when it is needed;
-- a subclass may add commands of its own to the protocol, as ``proto_*`` methods, and send them with `sendCall`.
+- a subclass may add commands of its own to the protocol, as ``proto_*`` methods, and send them with `sendCall`. Only
+  PB's dialect has such commands, so a class with some of its own speaks no other.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -61,12 +62,20 @@ portno = 8787
 
 _log = Logger()
 
+#: The dialects in which a subclass can have commands of its own.
+_WITH_COMMANDS: Final = (b"pb", b"none")
+
 
 class Broker(BrokerProtocol):
     """A connection with PB's quirks; see the module."""
 
     #: The dialects to offer or accept, best first; a subclass may leave one out.
     knownDialects: Any = tuple(BrokerProtocol.dialects)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "knownDialects" not in vars(cls) and any(name.startswith("proto_") for name in vars(cls)):
+            cls.knownDialects = tuple(name for name in cls.knownDialects if name in _WITH_COMMANDS)
 
     def __init__(self, isClient: Any = 1, security: Any = globalSecurity, **options: Any) -> None:
         self.dialects = tuple(self.knownDialects)
@@ -153,7 +162,12 @@ class Broker(BrokerProtocol):
         self.sendEncoded(expression)
 
     def sendEncoded(self, expression: Any) -> None:
-        """Send an s-expression in raw form."""
+        """Send an s-expression in raw form.
+
+        :raises ProtocolError: the dialect spoken has no messages but its own.
+        """
+        if self.session.native is not None:
+            raise ProtocolError("the dialect broker/1 has no commands of programs; require the dialect pb for them")
         vocabulary = self.session.dialect is not None and self.session.dialect.name == b"pb"
         self.session.send_encoded(encode(expression, vocabulary=vocabulary))
         self.flush()

@@ -117,10 +117,10 @@ def test_the_ceiling_of_references_is_read_when_it_is_needed(monkeypatch: pytest
 class Extended(pb.Broker):
     """A protocol with a command of its own."""
 
-    heard: list[Any]
+    cheers: list[Any]
 
     def proto_cheer(self, *fields: Any) -> None:
-        self.heard.append(fields)
+        self.cheers.append(fields)
 
     def proto_fail(self) -> None:
         raise ValueError("of the subclass")
@@ -133,7 +133,7 @@ class ExtendedServer(pb.PBServerFactory):
 def test_commands_of_a_subclass() -> None:
     service = Service()
     made = dropin(service, server_factory=ExtendedServer)
-    heard = made.server.heard = []  # type: ignore[attr-defined]
+    heard = made.server.cheers = []  # type: ignore[attr-defined]
     client: Any = made.client
     client.sendCall(b"cheer", 1, b"two", [3])
     client.sendCall(b"fail")
@@ -145,10 +145,30 @@ def test_commands_of_a_subclass() -> None:
     assert made.call(made.root, "note") == 1
 
 
+@pytest.mark.in_dialects("broker/1")
+def test_commands_have_a_dialect_that_has_commands() -> None:
+    class Named(Extended):
+        """Says itself what it speaks."""
+
+        knownDialects = (b"none",)
+
+        def proto_more(self) -> None:
+            """One more."""
+
+    assert pb.Broker.knownDialects[0] == b"broker/1"
+    assert Extended.knownDialects == (b"pb", b"none") and Named.knownDialects == (b"none",)
+    made = dropin()
+    client: Any = made.client
+    assert client.currentDialect == b"broker/1"
+    with pytest.raises(pb.ProtocolError, match="require the dialect pb"):
+        client.sendCall(b"cheer", 1)
+    assert made.call(made.root, "note") == 1
+
+
 def test_a_raw_message_keeps_its_place() -> None:
     service = Service()
     made = dropin(service, server_factory=ExtendedServer)
-    heard = made.server.heard = []  # type: ignore[attr-defined]
+    heard = made.server.cheers = []  # type: ignore[attr-defined]
     client: Any = made.client
     root = made.root
     with client.turn():

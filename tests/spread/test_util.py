@@ -10,6 +10,9 @@ from zope.interface import Interface, implementer
 
 from broker.spread.util import LocalAsRemote, LocalAsyncForwarder
 
+# Nothing here has a connection.
+pytestmark = pytest.mark.in_dialects("broker/1")
+
 
 class Local(LocalAsRemote):
     reportAllTracebacks = 0
