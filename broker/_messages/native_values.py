@@ -14,10 +14,12 @@ from broker._values.tags import LIST, SHORT_LIST
 from broker._values.unnative import NativeDecoder
 from broker.errors import BadValue, InsecureJelly, LimitExceeded
 
-__all__ = ["JELLY", "Values", "checked", "form_decoder", "held", "put_form"]
+__all__ = ["JELLY", "NESTED", "Values", "checked", "form_decoder", "held", "put_form"]
 
 #: The tag in front of an s-expression.
 JELLY: Final = 0xDF
+#: What is wrong with an s-expression in another place.
+NESTED: Final = "an s-expression inside a value"
 #: Levels of lists in an s-expression for one level of containers in a value: an entry of a dictionary is a list of two,
 #: and so is a reference.
 _LEVELS: Final = 3
@@ -118,6 +120,8 @@ class Values:
             self.position = decoder.position
         except (BadValue, LimitExceeded) as error:
             return self._broken(error)
+        except NotPlain:
+            return self.broken(NESTED)
         finally:
             idle.append(decoder)
         return Payload(value) if plain else Payload(Unchecked(value), b"")
@@ -129,6 +133,8 @@ class Values:
             self.position = decoder.position
         except (BadValue, LimitExceeded) as error:
             return self._broken(error)
+        except NotPlain:
+            return self.broken(NESTED)
         return Payload(form, b"")
 
     def _broken(self, error: Exception) -> Payload:

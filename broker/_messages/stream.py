@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from broker._limits import Limits
 from broker._messages.messages import Answer, Call, Failed, Message, Unknown
-from broker._messages.native_values import JELLY, form_decoder, held
+from broker._messages.native_values import JELLY, NESTED, form_decoder, held
 from broker._values.payload import Broken, Payload
+from broker._values.plain import NotPlain
 from broker._values.unnative import NativeDecoder
 from broker.errors import BadValue, LimitExceeded
 
@@ -70,9 +71,14 @@ class Stream:
                 position = decoder.position
                 self._open = False
         except (BadValue, LimitExceeded) as error:
-            self._broken = error
-            self._payloads.clear()
-            self._decoder = None
+            self._give_up(error)
+        except NotPlain:
+            self._give_up(BadValue(NESTED))
+
+    def _give_up(self, error: Exception) -> None:
+        self._broken = error
+        self._payloads.clear()
+        self._decoder = None
 
     def _next(self, data: bytes, position: int) -> int:
         """Begin the next value; return where its tag is.
