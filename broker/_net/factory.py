@@ -16,9 +16,10 @@ from broker._cred import portal as _portal  # noqa: F401  registers the adapter 
 from broker._cred.login import login
 from broker._limits import Limits
 from broker._messages.codecs import Codecs
-from broker._net.keepalive import Keeper, keep_alive
+from broker._net.keepalive import Keeper
 from broker._net.leaving import GRACE, leave
 from broker._net.protocol import BrokerProtocol
+from broker._net.sockets import keep_alive
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
 from broker._session.session import DIALECTS
@@ -131,7 +132,6 @@ class _Connections:
                 dialect=broker.dialect,
                 preferred=self.prefer,
             )
-
 
     def watch(self, connection: Any) -> None:
         """See to it that a connection that has been greeted is closed when its peer has gone without a word."""

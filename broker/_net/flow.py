@@ -9,8 +9,9 @@ one write in every `PROBE` bytes, and stays so only if the transport then has en
 close as long as it has a producer, and programs close transports themselves.
 
 Large messages are taken from their source piece by piece, as long as the transport has not enough. What is written
-meanwhile goes in front of the pieces that are still there, so it waits for a hundred or two of kilobytes at most. As
-long as pieces wait the producer stays registered: a transport that is told to close sends them first.
+meanwhile goes in front of the pieces that are still there, so it waits for what is below only: some 128 KiB in the
+transport, and as many in the system, which would take megabytes if it were not told. As long as pieces wait the
+producer stays registered: a transport that is told to close sends them first.
 
 While pagers are registered the transport pulls instead: each time it has room, a few pieces go, then every pager sends
 one page.
@@ -25,6 +26,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
 from broker._net.direct import is_plain, send
+from broker._net.sockets import keep_unsent_short
 
 __all__ = ["BURST", "PROBE", "ROUND", "SHARE", "Flow", "Source"]
 
@@ -32,7 +34,7 @@ __all__ = ["BURST", "PROBE", "ROUND", "SHARE", "Flow", "Source"]
 PROBE: Final = 64 * 1024
 #: Writes sent at once between two readings. In a loop that makes many calls each would go to the system by itself, at
 #: several microseconds; those after the first few are collected for the reactor's next turn.
-BURST: Final = 8
+BURST: Final = 4
 #: Pieces that go at once, or in one turn of pagers: as many bytes as Twisted sends at a time.
 ROUND: Final = 2
 #: Pieces after which pagers get a turn though more pieces wait: a megabyte, so that nobody starves. Pages that are so
@@ -247,6 +249,8 @@ class Flow:
         """Send the pieces that a source has, now and whenever the transport has room, until there are none."""
         if self._closed or self._closing:
             return
+        if self._source is None:
+            keep_unsent_short(self.transport)
         self._source = source
         if source.pieces and not self.paused and not self._pulling:
             self._hold()

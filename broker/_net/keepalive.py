@@ -14,13 +14,11 @@ nobody is given up before the reactor has read once more, and a late timer begin
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["STEP", "Keeper", "Watched", "keep_alive"]
+__all__ = ["STEP", "Keeper", "Watched"]
 
 #: Most connections that are looked at in one turn. A ping takes some ten microseconds.
 STEP: Final = 100
@@ -141,43 +139,3 @@ class Keeper:
             elif connection not in self._asked:
                 self._asked[connection] = now + self.patience
                 connection.ping()
-
-
-def keep_alive(transport: Any, seconds: float) -> None:
-    """Have the operating system ask whether the peer is there, for protocols that cannot.
-
-    :param transport: any; one without a TCP socket is left alone.
-    :param seconds: of silence after which it asks, where the system lets that be chosen; after as many again without
-        an answer it closes the connection. Elsewhere the system decides, and two hours are usual.
-    """
-    turn_on = getattr(transport, "setTcpKeepAlive", None)
-    # The peer may have gone already, and a transport may have the method for a socket that refuses it.
-    with suppress(OSError):
-        if turn_on is not None:
-            turn_on(True)
-            found = _socket_of(transport)
-            if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-                _set_times(found, max(1, round(seconds)))
-
-
-def _set_times(found: socket.socket, seconds: int) -> None:
-    asks = 4
-    for name, value in (
-        ("TCP_KEEPIDLE", seconds),
-        ("TCP_KEEPINTVL", max(1, seconds // asks)),
-        ("TCP_KEEPCNT", asks),
-    ):
-        option = getattr(socket, name, None)
-        if option is not None:
-            found.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def _socket_of(transport: Any) -> socket.socket | None:
-    """Return the socket under a transport, which may be wrapped, as TLS does it."""
-    while transport is not None:
-        handle = getattr(transport, "getHandle", None)
-        found = None if handle is None else handle()
-        if isinstance(found, socket.socket):
-            return found
-        transport = getattr(transport, "transport", None)
-    return None

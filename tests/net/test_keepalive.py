@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import socket
 import weakref
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from broker._net.allowance import Allowance
-from broker._net.keepalive import STEP, Keeper, keep_alive
+from broker._net.keepalive import STEP, Keeper
 
 
 class Connection:
@@ -320,57 +319,6 @@ def test_what_waits_to_be_read_when_the_patience_ends_counts() -> None:
 def test_times_are_positive(clock: Clock, interval: float, patience: float | None) -> None:
     with pytest.raises(ValueError, match="positive"):
         Keeper(clock, interval, patience)
-
-
-# By the operating system.
-
-
-class Socketed:
-    """A transport with a socket under it."""
-
-    def __init__(self, found: socket.socket) -> None:
-        self.found = found
-
-    def getHandle(self) -> socket.socket:
-        return self.found
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        self.found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
-
-
-class Wrapper:
-    """Another transport on top of one, like that of TLS."""
-
-    def __init__(self, transport: Socketed) -> None:
-        self.transport = transport
-        self.setTcpKeepAlive = transport.setTcpKeepAlive
-
-    def getHandle(self) -> object:
-        return object()
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_the_system_is_told_to_ask(wrapped: bool) -> None:
-    with socket.socket() as found:
-        transport: Any = Wrapper(Socketed(found)) if wrapped else Socketed(found)
-        keep_alive(transport, 61.7)
-        assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        if hasattr(socket, "TCP_KEEPIDLE") and hasattr(socket, "TCP_KEEPINTVL"):
-            assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 62
-            assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 15
-
-
-def test_a_transport_without_tcp_or_without_a_peer_is_left_alone() -> None:
-    keep_alive(object(), 60)
-    with socket.socket() as found:
-        pass
-    keep_alive(Socketed(found), 60)
-
-
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no UNIX sockets here")
-def test_a_unix_socket_needs_nothing() -> None:
-    with socket.socket(socket.AF_UNIX) as found:
-        keep_alive(Socketed(found), 60)
 
 
 # Allowances.
