@@ -30,6 +30,12 @@ smaller. A dash is a workload that the peer does not offer.
 {facts}
 
 ![medians of all peers in all workloads](performance.svg)"""
+_FORMS = {
+    "compiled": "compiled",
+    "pure": "not compiled",
+    "partly compiled": "compiled in part only",
+    "stale": "compiled, but from other sources than those of this tree",
+}
 _GROUPS = {
     "Calls": ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "latency", "latency-busy"],
     "Large values": ["bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"],
@@ -59,7 +65,7 @@ def page(comparison: Comparison) -> str:
     head = _INTRODUCTION.format(
         rounds=plan.rounds,
         seconds=plan.seconds,
-        facts=fill(f"The core of broker is {'' if facts['core_is_compiled'] else 'not '}compiled. {releases}.", 120),
+        facts=fill(f"The core of broker is {_FORMS[facts['form']]}. {releases}.", 120),
     )
     parts = [
         head,

@@ -177,6 +177,6 @@ def where() -> dict[str, Any]:
         "twisted": release("twisted"),
         "platform": sys.platform,
         "cores": cores(),
-        "core_is_compiled": form_of(ROOT) == "compiled",
+        "form": form_of(ROOT),
         "releases": {name: release(name) for name in _DISTRIBUTIONS},
     }

@@ -20,10 +20,14 @@ _FIND = "import importlib.util; print(importlib.util.find_spec('broker').submodu
 
 
 def form() -> str:
-    """Return `compiled` or `pure`: how the core of broker runs in this process."""
-    from broker._wire import banana
+    """Return how the core of broker runs in this process: `compiled`, `partly compiled`, `stale` or `pure`.
 
-    return "pure" if str(banana.__file__).endswith(".py") else "compiled"
+    Stale is what was compiled from other sources than those beside it.
+    """
+    from broker import _about
+
+    found = _about.form()
+    return "stale" if found == "compiled" and _about.stale() else found
 
 
 @cache

@@ -132,14 +132,14 @@ class Outcome:
 
 def subject(comparison: Comparison, name: str) -> tuple[str | None, str]:
     """Return the peer of a run that stands for a subject, or None and why there is none."""
-    compiled = bool(comparison.where["core_is_compiled"])
+    form = comparison.where["form"]
     if name not in MODULES:
         return None, "not offered yet"
-    if name == INTERPRETED and not compiled:
+    if name == INTERPRETED and form == "pure":
         # Nothing is compiled: the one form that there is is the interpreted one.
         return COMPILED, ""
-    if name == COMPILED and not compiled:
-        return None, "not compiled here"
+    if name == COMPILED and form != "compiled":
+        return None, "not compiled here" if form == "pure" else f"{form} here"
     return name, ""
 
 

@@ -21,12 +21,12 @@ from tests.benchmarks.targets import TARGETS, Outcome, Target, evaluate
 from tests.benchmarks.workloads import WORKLOADS
 
 
-def made(compiled: bool = False) -> Comparison:
+def made(form: str = "pure") -> Comparison:
     """Return a comparison with made-up numbers."""
     comparison = Comparison(Plan(["stock", "echo"], []), lambda *_: None)
     comparison.absent = {"grpc": "it is not there"}
     comparison.peers = ["echo", "stock", "pyro-msgpack", "amp", "broker-native", "broker-pb"]
-    comparison.where = {**comparison.where, "core_is_compiled": compiled}
+    comparison.where = {**comparison.where, "form": form}
     comparison.cells = {
         "pipe-null": {
             "stock": Cell([100.0, 300.0, 200.0]),
@@ -100,8 +100,10 @@ def test_which_form_a_target_is_about() -> None:
     # Where nothing is compiled, the one form there is is the interpreted one.
     assert outcome(made(), *interpreted).measured == 3.5
     assert outcome(made(), *compiled).why == "not compiled here"
-    assert outcome(made(compiled=True), *interpreted).why == "not measured"
-    assert outcome(made(compiled=True), *compiled).met is False
+    assert outcome(made("compiled"), *interpreted).why == "not measured"
+    assert outcome(made("compiled"), *compiled).met is False
+    assert outcome(made("stale"), *compiled).why == "stale here"
+    assert outcome(made("stale"), *interpreted).why == "not measured"
 
 
 def test_tables_show_medians_spreads_ratios_and_failures() -> None:
