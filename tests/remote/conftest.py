@@ -1,4 +1,4 @@
-"""What the tests of transparent objects share: pairs that are checked when the test is over."""
+"""What the tests of transparent objects share: both dialects, and pairs that are checked when the test is over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from broker.testing.harness import Pairs
 
 
 @pytest.fixture
-def pairs(request: pytest.FixtureRequest) -> Iterator[Pairs]:
+def pairs(request: pytest.FixtureRequest, in_dialect: str) -> Iterator[Pairs]:
     """Makes pairs; when the test is over nothing may be left in a table, logged or escaped that was not expected."""
     made = Pairs()
     failed = request.session.testsfailed
@@ -18,6 +18,8 @@ def pairs(request: pytest.FixtureRequest) -> Iterator[Pairs]:
     try:
         yield made
         if request.session.testsfailed == failed:
+            spoken = {pair.client.dialect for pair in made.made}
+            assert spoken <= {in_dialect, None}, f"spoken was {spoken}"
             made.check()
     finally:
         made.stop()
