@@ -22,6 +22,7 @@ from broker._messages import messages
 from broker._messages.pb_reader import _FIELDS
 from broker._session.states import TRANSITIONS, State
 from broker._wire.vocabulary import OUTGOING
+from docs import native
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -183,6 +184,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "names": name_part,
     "errors": error_part,
     "commands": command_part,
+    **native.PARTS,
 }
 
 

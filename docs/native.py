@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from broker._limits import Limits
 from broker._messages import messages
 from broker._messages.codecs import Codecs
 from broker._messages.native import NativeDialect, settings_of
-from broker._values import tags
+from broker._values import moments, tags
 from broker._values.native import NativeEncoder
-from broker._values.payload import Broken, Jellied
 from broker._wire import frames
+from docs.notation import hexadecimal
 
 #: For each kind of frame that is a message: the class, the layout of the body, and examples, each with a text.
 #: In a layout, ``byte`` is a byte, ``number`` a number of variable length, ``name`` a byte with a length and so many
@@ -134,7 +133,7 @@ def _examples() -> dict[str, list[tuple[bytes, str]]]:
         ],
         "ANSWER": [(encode(messages.Answer(1, _payload("hello"))), "answer 1: 'hello'")],
         "FAILED": [(encode(messages.Failed(2, _payload(None))), "failed 2: None")],
-        "RELEASE": [(releases([(3, 2), (200, 1)], False), "release: 2 of #3, 1 of #200")],
+        "RELEASE": [(releases([(3, 2), (200, 1)], False), "release: 2 of #3; release: 1 of #200")],
         "RELEASE_CACHE": [(releases([(7, 1)], True), "release of copies: 1 of #7")],
         "CACHE_RELEASED": [(encode(messages.CacheReleased(7)), "no more updates of #7")],
         "CANCEL": [(encode(messages.Cancel(300)), "cancel 300")],
@@ -197,84 +196,6 @@ def evaluated(text: str, zone: Callable[[str], Any]) -> Any:
     names.update(timezone=timezone, Decimal=Decimal, ZoneInfo=zone)
     exec("\n".join(before), names)
     return eval(last, names)
-
-
-def hexadecimal(data: bytes) -> str:
-    """Return bytes in hexadecimal digits, in words of at most 16 bytes; repetitions are shortened, as in ``78*32``."""
-    words: list[str] = []
-    fresh = True
-    for run in re.finditer(rb"(.{1,8}?)\1{7,}|.", data, re.DOTALL):
-        if run[1]:
-            words.append(f"{run[1].hex()}*{len(run[0]) // len(run[1])}")
-        elif fresh or len(words[-1]) == 32:
-            words.append(run[0].hex())
-        else:
-            words[-1] += run[0].hex()
-        fresh = bool(run[1])
-    return " ".join(words)
-
-
-# What messages mean, in words.
-
-
-def shown(thing: Any) -> str:
-    """Return a value as Python writes it, in short where it is long."""
-    text = repr(thing)
-    return text if len(text) <= 1000 else f"{text[:60]} ... {text[-20:]}"
-
-
-def _arguments(args: Any, kwargs: Any) -> str:
-    if isinstance(args, Exception) or isinstance(kwargs, Exception):
-        return "what is wrong"
-    if type(args) is tuple and (type(kwargs) is dict or kwargs is None):
-        named = [f"{name}={shown(thing)}" for name, thing in (kwargs or {}).items()]
-        return ", ".join([*map(shown, args), *named])
-    return ", ".join([f"*{shown(args)}"] + ([f"**{shown(kwargs)}"] if kwargs else []))
-
-
-def held(payload: Any) -> Any:
-    """Return what was read of a value; an s-expression as a list in a `Jelly`."""
-    thing = payload.value
-    if isinstance(thing, Jellied):
-        return Jelly(thing.expression)
-    return thing.error if isinstance(thing, Broken) else thing
-
-
-class Jelly:
-    """An s-expression, for `shown`."""
-
-    def __init__(self, expression: Any) -> None:
-        self.expression = expression
-
-    def __repr__(self) -> str:
-        return f"jelly {self.expression!r}"
-
-
-def meaning(message: Any) -> str:
-    """Return what a message says."""
-    name = type(message).__name__
-    if isinstance(message, messages.Call):
-        target = f"#{message.target}" if type(message.target) is int else message.target.decode()
-        said = f"call {message.request}: {'cached ' if message.cached else ''}{target}.{message.method.decode()}"
-        said += f"({_arguments(held(message.args), held(message.kwargs))})"
-        said += f", within {message.deadline} ms" if message.deadline >= 0 else ""
-        return said if message.wants_answer else said + ", no answer"
-    if isinstance(message, (messages.Answer, messages.Failed)):
-        return f"{name.lower()} {message.request}: {shown(held(message.payload))}"
-    if isinstance(message, (messages.Release, messages.ReleaseCache)):
-        what = "release" if isinstance(message, messages.Release) else "release of copies"
-        return f"{what}: {message.count} of #{message.target}"
-    if isinstance(message, messages.CacheReleased):
-        return f"no more updates of #{message.target}"
-    if isinstance(message, messages.Cancel):
-        return f"cancel {message.request}"
-    if isinstance(message, (messages.Ping, messages.Pong)):
-        return f"{name.lower()} {message.data.hex()}".rstrip()
-    if isinstance(message, (messages.GoAway, messages.Abort)):
-        return f"{'going away' if name == 'GoAway' else 'aborting'}: {message.reason!r}"
-    if isinstance(message, messages.NotUnderstood):
-        return f"not understood: {message.command.hex()}"
-    return f"unknown: {message.command.hex()}"
 
 
 # The parts.
@@ -381,6 +302,14 @@ def values_part() -> str:
     return "\n".join(lines) + "\n"
 
 
+def moments_part() -> str:
+    """Return how dates and the like are laid out."""
+    said = inspect.cleandoc(moments.__doc__ or "").partition("\n\n")[2]
+    lead, _, rest = said.partition("\n\n")
+    assert lead.startswith("Layout")
+    return rest + "\n"
+
+
 def conversation_part() -> str:
     """Return the recorded conversation that the page ends with."""
     recorded = Path(__file__).resolve().parents[1] / "tests" / "golden" / "broker-1" / "references.txt"
@@ -393,6 +322,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "native-messages": messages_part,
     "native-tags": tags_part,
     "native-settings": settings_part,
+    "native-moments": moments_part,
     "native-values": values_part,
     "native-conversation": conversation_part,
 }

@@ -31,7 +31,7 @@ from broker._wire.buffer import Decoder
 from broker.testing import pair
 from broker.testing.transport import MemoryAddress
 from broker.testing.wire import Wire
-from docs.native import hexadecimal, meaning
+from docs.notation import hexadecimal, meaning
 
 FOLDER = Path(__file__).parent / "broker-1"
 ENDS = {"C>S": "server", "S>C": "client"}
