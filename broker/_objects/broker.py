@@ -264,6 +264,7 @@ class Broker(Calling):
 
     def connectionReady(self) -> None:
         """The greeting is over: tell those who wait for it."""
+        self.sendEarly()
         connects, self.connects = self.connects, None
         for notifier in connects or ():
             self.guarded(notifier)
@@ -376,6 +377,7 @@ class Broker(Calling):
         self.disconnected = True
         self.session.closed()
         waiting, _, cached = self.session.clear()
+        self.failEarly()
         for waiter in waiting:
             waiter.errback(Failure(PBConnectionLost(reason)))
         for entry in cached:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._objects.context import CURRENT
 from broker._objects.tables import Tables
 from broker._objects.waiter import Cancel, Deadlines, Waiter
 from broker._session.session import Exports
+from broker._session.states import State
 from broker.errors import DeadlineExceeded, DeadReferenceError, LimitExceeded
 
 __all__ = ["Calling"]
+
+_log = Logger()
+
+#: A bound of more seconds than these, thirty years, is none.
+_LONGEST: Final = 1e9
 
 
 class Calling(Tables):
@@ -29,6 +36,8 @@ class Calling(Tables):
     #: Why this side takes no more calls, or None.
     leaving: str | None = None
     _deadlines: Deadlines | None = None
+    #: Calls made before it was known what is spoken.
+    _early: list[tuple[Any, ...]] | None = None
     _turns = 0
 
     def flush(self) -> None:
@@ -123,6 +132,9 @@ class Calling(Tables):
         """Send a call that may take so many seconds."""
         if timeout <= 0:
             raise DeadlineExceeded("the time was over before the call was made")
+        if timeout > _LONGEST:
+            self._send(cached, perspective, target, method, args, kw, waiter)
+            return
         self._send(cached, perspective, target, method, args, kw, waiter, max(1, int(timeout * 1000)))
         if self._deadlines is None and self.reactor is not None:
             self._deadlines = Deadlines(self.reactor)
@@ -144,10 +156,14 @@ class Calling(Tables):
         waiter: Any,
         deadline: int = -1,
     ) -> None:
-        if self.disconnected:
+        if self.disconnected or self.session.state is State.CLOSED:
             raise DeadReferenceError("Calling Stale Broker")
         if self.session.dialect is None and self.session.sender is None:
-            raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")
+            if self.session.state is not State.GREETING:
+                raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")
+            self._early = self._early or []
+            self._early.append((cached, perspective, target, method, args, kw, waiter, deadline))
+            return
         outer = self._journal, self.serializingPerspective
         self._journal = []
         self.serializingPerspective = perspective
@@ -156,12 +172,52 @@ class Calling(Tables):
         except BaseException:
             self._undo(self._journal)
             raise
+        else:
+            if waiter is not None:
+                waiter.request = request
+                if self._journal and self.session.holds(request):
+                    waiter.journal = self._journal
         finally:
             self._journal, self.serializingPerspective = outer
-        if waiter is not None:
-            waiter.request = request
         if not self._turns:
             self.flush()
+
+    def sendEarly(self) -> None:
+        """It is known what is spoken: send the calls that were made before."""
+        early, self._early = self._early or [], None
+        for call in early:
+            waiter = call[6]
+            if waiter is not None and waiter.called:
+                continue
+            try:
+                self._send(*call)
+            except Exception:  # noqa: BLE001  whatever a user's hooks raise while the arguments are lowered
+                if waiter is None:
+                    _log.failure("a call that wants no answer could not be sent")
+                else:
+                    waiter.errback(Failure())
+
+    def failEarly(self) -> None:
+        """It will never be known what is spoken: fail the calls that were made."""
+        early, self._early = self._early or [], None
+        for call in early:
+            if call[6] is not None:
+                call[6].errback(DeadReferenceError("The connection went before anything could be sent over it"))
+
+    def withdraw(self, waiter: Waiter) -> bool:
+        """Tell the other end that nobody waits for a call any more.
+
+        :returns: whether it was not sent yet, and now never will be.
+        """
+        journal = waiter.journal
+        # A copy that is kept up to date crosses once: calls behind this one may count on it.
+        needed = any(table is not self.session.exports for table, _ in journal)
+        unsent = self.session.cancel(waiter.request, not needed)
+        if unsent:
+            self._undo(journal)
+        else:
+            self.flushSoon()
+        return unsent
 
     def flushSoon(self) -> None:
         """Write what waits to be written, now or at the end of this turn."""

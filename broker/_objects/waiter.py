@@ -29,14 +29,14 @@ class Waiter(Deferred[Any]):
     broker: Calling | None = None
     request = 0
     cancels: Cancel = "tell"
+    #: What was counted for references in it, as long as it is held back.
+    journal: Any = ()
 
     def cancel(self) -> None:
         """Give up waiting; see `RemoteReference.options` for how."""
         broker = self.broker
         if broker is not None and not self.called:
-            unsent = self.cancels != "forget" and broker.session.cancel(self.request)
-            if not unsent and self.cancels != "forget":
-                broker.flushSoon()
+            unsent = self.cancels != "forget" and broker.withdraw(self)
             if self.cancels == "wait" and not unsent and broker.session.native is not None:
                 # The answer will come: what was cancelled, or what came of it.
                 return
@@ -47,8 +47,7 @@ class Waiter(Deferred[Any]):
         broker = self.broker
         if broker is None or self.called:
             return
-        if not broker.session.cancel(self.request):
-            broker.flushSoon()
+        broker.withdraw(self)
         # As for a cancelled Deferred: what the other end answers nevertheless finds nobody.
         self._suppressAlreadyCalled = True
         self.errback(DeadlineExceeded(f"no answer within {seconds:g} seconds"))
@@ -60,12 +59,14 @@ class Deadlines:
     :param clock: has ``seconds`` and ``callLater``.
     """
 
-    __slots__ = ("_clock", "_heap", "_number", "_timer")
+    __slots__ = ("_clock", "_full", "_heap", "_number", "_timer")
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
         self._heap: list[tuple[float, int, float, Waiter]] = []
         self._number = 0
+        #: How long the heap may become until it is looked through.
+        self._full = _SPARE
         self._timer: Any = None
 
     def add(self, waiter: Waiter, seconds: float) -> None:
@@ -73,11 +74,12 @@ class Deadlines:
         self._number += 1
         at = self._clock.seconds() + seconds
         heappush(self._heap, (at, self._number, seconds, waiter))
-        if len(self._heap) > _SPARE and len(self._heap) & (len(self._heap) - 1) == 0:
+        if len(self._heap) > self._full:
             # Each time it has doubled: leave out the calls that were answered long before.
             self._heap = [entry for entry in self._heap if not entry[3].called]
             heapify(self._heap)
-        if self._timer is None or self._heap[0][1] == self._number:
+            self._full = max(_SPARE, 2 * len(self._heap))
+        if self._timer is None or (self._heap and self._heap[0][1] == self._number):
             self._arm()
 
     def _arm(self) -> None:

@@ -26,6 +26,7 @@ from broker._messages.pb import PBDialect
 from broker._session.answers import Answers
 from broker._session.caches import Caches
 from broker._session.exports import Exports
+from broker._session.held import Held
 from broker._session.imports import Imports
 from broker._session.outbox import SMALL, Outbox
 from broker._session.questions import Questions
@@ -66,8 +67,8 @@ class Sending:
         self._out: list[bytes] = []
         # Only there once something large was sent.
         self.outbox: Outbox | None = None
-        # Calls above what the peer takes at a time, by request.
-        self._held: dict[int, tuple[bytes, int | bytes]] | None = None
+        # Only there once more calls were made than the peer takes at a time.
+        self._held: Held | None = None
 
     def new_number(self) -> int:
         """Return a number for an object of ours, never used on this connection."""
@@ -129,17 +130,23 @@ class Sending:
         native = self.native
         if native is None:
             self._out.append(data)
-        elif self.outbox is not None and self.outbox.size + len(data) > self.limits.buffer:
+        elif (waiting := self._waiting) and waiting + len(data) > self.limits.buffer:
             raise LimitExceeded(f"more than {self.limits.buffer} bytes wait to be sent")
-        elif self._held or len(questions.entries) >= native.settings["calls"]:
+        elif len(questions.entries) >= native.settings["calls"]:
             if self._held is None:
-                self._held = {}
-            self._held[request] = data, target
+                self._held = Held()
+            self._held.put(request, data, target, wants)
         else:
             self._put(data, target)
         if wants:
             questions.entries[request] = waiter
         return request
+
+    @property
+    def _waiting(self) -> int:
+        """Bytes of our messages that wait for the peer, where anything does."""
+        waiting = 0 if self.outbox is None else self.outbox.size
+        return waiting if self._held is None else waiting + self._held.size
 
     def call_plain(self, target: int | bytes, method: bytes, args: Any, kwargs: Any, waiter: Any) -> int:
         """Send the usual kind of call, one with plain arguments that wants an answer.
@@ -196,17 +203,28 @@ class Sending:
         self._put(data, None)
         return True
 
-    def cancel(self, request: int) -> bool:
+    def holds(self, request: int) -> bool:
+        """Return whether a call of ours was not sent yet."""
+        return self._held is not None and request in self._held.calls
+
+    def cancel(self, request: int, withdraw: bool = True) -> bool:
         """Say that the answer to a call of ours is not wanted any more; it will come all the same.
 
-        :returns: whether the call was not sent yet: then it is not sent at all, and nothing will come.
+        :param withdraw: whether the call need not be sent, if it was not sent yet.
+        :returns: whether it was not sent yet: then it is not sent at all, and nothing will come.
         """
-        if self._held and self._held.pop(request, None) is not None:
+        if withdraw and self._held is not None and request in self._held.calls:
+            self._held.take(request)
             self.questions.entries.pop(request, None)
+            self._let_go()
             return True
         if self.native is not None and self.state is State.OPEN:
             # The call may still be on its way out, in pieces: the other end would not know yet what is meant.
-            self._follow(self.native.encode(Cancel(request)))
+            data = self.native.encode(Cancel(request))
+            if self.holds(request):
+                self._follow(data)
+            else:
+                self._pass(data)
         return False
 
     def answer(self, request: int, payload: Payload) -> None:
@@ -235,10 +253,17 @@ class Sending:
         outbox.put(data, lane, self._caches is not None and bool(self._caches.ours.entries))
 
     def _let_go(self) -> None:
-        """Send one of the calls that are held back."""
-        if self._held:
-            request = next(iter(self._held))
-            self._put(*self._held.pop(request))
+        """Send as many of the calls that are held back as the peer takes, and what stayed behind them."""
+        held, native = self._held, self.native
+        if held is None or native is None:
+            return
+        entries = self.questions.entries
+        for data in held.released():
+            self._pass(data)
+        while held.calls and len(entries) - held.asking < native.settings["calls"]:
+            self._put(*held.take(next(iter(held.calls))))
+            for data in held.released():
+                self._pass(data)
 
     def ping(self, data: bytes = b"") -> None:
         """Ask the peer whether it is there."""
@@ -292,6 +317,13 @@ class Sending:
 
     def _follow(self, data: bytes) -> None:
         """Send something that must not pass what waits."""
+        if self._held is not None and self._held.calls:
+            self._held.put_behind(data)
+        else:
+            self._pass(data)
+
+    def _pass(self, data: bytes) -> None:
+        """Send something that must not pass what waits, but may pass calls that are held back."""
         if self.outbox is None:
             self._out.append(data)
         else:

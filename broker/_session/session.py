@@ -147,10 +147,11 @@ class Session(Sending):
     def _receive(self, message: Message) -> Event | None:
         """Do to the tables what a message asks for; return what those above must know."""
         if isinstance(message, (Answer, Failed)):
-            waiter = self.questions.entries.pop(message.request, None)
+            request = message.request
+            waiter = None if self.holds(request) else self.questions.entries.pop(request, None)
             if waiter is None:
-                return self.fault(f"an answer to request {message.request}, which is not open")
-            if self._held:
+                return self.fault(f"an answer to request {request}, which is not open")
+            if self._held is not None:
                 self._let_go()
             return Answered(waiter, message.payload, isinstance(message, Failed))
         if isinstance(message, Release):
