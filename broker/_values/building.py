@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-from broker._values.hashed import Guard, fill_dict, fill_set
+from broker._values.graph import Keys
+from broker._values.hashed import fill_dict, fill_set
 from broker._values.payload import PENDING
 from broker._values.runs import floats, ints
 from broker._values.shapes import NO_SHAPE, KnownShapes, Shape, fill_record
@@ -83,7 +84,7 @@ class Builder:
         self._shapes: list[Shape] = []
         self._known = KnownShapes()
         #: The guard of what is hashed, once a container has been referred to.
-        self._hashing: Guard | None = None
+        self._hashing: Keys | None = None
 
     def _start(self) -> None:
         """Begin a value."""
@@ -203,7 +204,8 @@ class Builder:
         if value is PENDING:
             raise BadValue("a tuple or frozenset that contains itself")
         if self._hashing is None:
-            self._hashing = Guard(self._depth)
+            self._hashing = Keys(self._depth)
+            self._hashing.shared = True
         return value
 
     def _packed(self, tag: i64, head: bytes, at: i64, data: bytes, position: i64) -> list[Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from sys import getsizeof
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker._values.graph import Keys
 from broker._values.shapes import KnownShapes
@@ -13,54 +11,17 @@ from broker.errors import BadValue, LimitExceeded
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-__all__ = ["Guard", "fill_dict", "fill_set"]
+__all__ = ["fill_dict", "fill_set"]
 
 #: In fewer keys than this it does not matter how many hash alike.
 _MANY: Final = 64
 #: How many keys, on the average, may have the same hash. Honest ones have a hash each.
 _ALIKE: Final = 8
-#: How many bytes of numbers within tuples may be hashed in one value.
-_DIGITS: Final = 256 * 1024 * 1024
 #: Types whose hashes a peer cannot choose, or of which only few values hash alike.
 _SAFE: Final[frozenset[type]] = frozenset((str, bytes, bool, float, type(None)))
 
 
-@final
-class Guard:
-    """What hashing may cost, in one value that has shared parts.
-
-    :param depth: how deep keys may be nested, through references too.
-    """
-
-    __slots__ = ("_keys", "_left")
-
-    def __init__(self, depth: int) -> None:
-        self._keys = Keys(depth)
-        self._keys.shared = True
-        self._left = _DIGITS
-
-    def check(self, key: Any) -> None:
-        """Let a key pass, or not.
-
-        :raises LimitExceeded: it would be too costly.
-        """
-        if type(key) is not tuple and type(key) is not frozenset:
-            return
-        self._keys.check(key)
-        waiting: list[Any] = [key]
-        while waiting:
-            for part in waiting.pop():
-                kind = type(part)
-                if kind is tuple or kind is frozenset:
-                    waiting.append(part)
-                elif kind is int or kind is Decimal:
-                    # Their hashes are computed anew each time, from all of their digits.
-                    self._left -= getsizeof(part)
-        if self._left < 0:
-            raise LimitExceeded("dictionary keys, or members of sets, with too many digits")
-
-
-def fill_dict(target: dict[Any, Any], items: list[Any], guard: Guard | None, shapes: KnownShapes) -> None:
+def fill_dict(target: dict[Any, Any], items: list[Any], guard: Keys | None, shapes: KnownShapes) -> None:
     """Enter keys and values, which come by turns.
 
     :param guard: of what is hashed; None if the value has no shared parts.
@@ -86,7 +47,7 @@ def fill_dict(target: dict[Any, Any], items: list[Any], guard: Guard | None, sha
         position += 2
 
 
-def fill_set(target: set[Any], items: list[Any], guard: Guard | None) -> None:
+def fill_set(target: set[Any], items: list[Any], guard: Keys | None) -> None:
     """Add members.
 
     :raises BadValue: one cannot be hashed.
@@ -103,7 +64,7 @@ def fill_set(target: set[Any], items: list[Any], guard: Guard | None) -> None:
         raise BadValue("a member of a set that cannot be hashed") from None
 
 
-def _check(items: list[Any], guard: Guard | None) -> None:
+def _check(items: list[Any], guard: Keys | None) -> None:
     """Refuse many keys with the same hash: each would be compared with all of them.
 
     Python salts the hashes of texts only; a peer can make any number of tuples, large integers, decimals or UUIDs

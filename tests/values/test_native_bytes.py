@@ -73,8 +73,8 @@ SAMPLES: list[bytes] = [
 
 @pytest.mark.parametrize("data", SAMPLES, ids=lambda data: data.hex()[:24])
 def test_truncations(data: bytes) -> None:
-    whole = decode(data)
     reader = decoder()
+    whole = reader.decode(data, 0, len(data))  # From now on it knows the shapes.
     for size in range(len(data)):
         with pytest.raises(BadValue):
             reader.decode(data, 0, size)
