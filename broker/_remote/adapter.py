@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF
+from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, scalars
 from broker._remote.descriptors import describe, own_names
 from broker._remote.exported import Exported
 from broker._remote.expose import Expose
@@ -61,6 +61,7 @@ class Owner:
 
     def __init__(self, policy: Policy, presenter: Presenter | None = None) -> None:
         self.policy = policy
+        self._copies = policy.results.form(0) is Form.COPY
         self.presenter: Presenter = presenter or References()
         self._shared: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._others: dict[Policy, Owner] = {policy: self}
@@ -154,6 +155,10 @@ class Owner:
         """
         arguments, named = positional(broker.unserialize(args)), keywords(broker.unserialize(kw))
         side = side_of(broker)
+        if message[:1] == "." and scalars(arguments) and (not named or scalars(named.values())):
+            step = Step(Verb.CALL, 0, clean(message[1:]), list(arguments), named)
+            run = Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [step], {})
+            return self._run(run, adapter)
         homes: dict[int, tuple[Any, Policy]] = {}
 
         def home(come: Exported) -> Any:
@@ -229,11 +234,15 @@ class Owner:
         broker = run.side.broker
         if run.want is Want.NONE:
             return broker.serialize(None)
+        unchanged = adapter.told is None or _own(adapter.object) == adapter.told
+        if self._copies and unchanged and run.override is None and run.want is Want.AUTO and scalars((result,)):
+            if len(run.steps) == 1:
+                return broker.serialize(result)
         owner = self.under(run.policies[run.steps[-1].subject])
         packer = Packer(run.side, owner.policy.results, owner, run.want, run.override)
         try:
             packed = owner.packed(packer, run, result)
-            if adapter.told is not None and _own(adapter.object) != adapter.told:
+            if not unchanged:
                 packed = (NAMES, packed, self._names(run.side, adapter))
             payload = broker.serialize(packed)
         except Exception as error:  # noqa: BLE001  whatever hooks of the user's raise: the caller gets it

@@ -6,6 +6,7 @@ tuple of the user's that looks like one is quoted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import EllipsisType, NotImplementedType
@@ -17,6 +18,7 @@ __all__ = [
     "BATCH",
     "CARRIED",
     "FAILURE",
+    "LARGE",
     "NAMES",
     "ODD",
     "PLAIN",
@@ -28,6 +30,7 @@ __all__ = [
     "is_tagged",
     "lift_odd",
     "lower_odd",
+    "scalars",
 ]
 
 REFERENCE: Final = b"\0r"  #: A reference; then, as far as it is told, identity of its type, own names, descriptor.
@@ -52,8 +55,19 @@ _BYTEARRAY: Final = b"\0B"
 PLAIN: Final[frozenset[type]] = frozenset(
     (type(None), bool, float, str, bytes, Decimal, date, time, datetime, timedelta)
 )
+#: Integers below this go as they are on every dialect.
+LARGE: Final = 1 << 440
 #: Types whose values are written as tagged tuples; integers are, when they are large.
 ODD: Final[frozenset[type]] = frozenset((complex, slice, range, EllipsisType, NotImplementedType, bytearray))
+
+
+def scalars(values: Iterable[Any]) -> bool:
+    """Return whether values are nothing but scalars that go as they are."""
+    for value in values:
+        kind = type(value)
+        if kind not in PLAIN and (kind is not int or not -LARGE < value < LARGE):
+            return False
+    return True
 
 
 def is_tagged(value: tuple[Any, ...]) -> bool:

@@ -208,8 +208,8 @@ def _make(form: dict[str, Any], registry: Registry, depth: int) -> RemoteError:
     error._text = text
     if not isinstance(error, _GROUP):
         error.args = args or (text,) if type(error) is not RemoteError else (text,)
-    elif form.get("members") and not _GROUP:
-        error.exceptions = tuple(members)
+        if members:
+            error.exceptions = tuple(members)
     return error  # type: ignore[no-any-return]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from broker._objects.reference import RemoteReference
 from broker._remote.adapter import Owner, References
+from broker._remote.forms import Form
 from broker._remote.iterators import AsyncRemoteIterator, Buffer, RemoteIterator
 from broker._remote.policy import Policy
 from broker._remote.proxy import make_proxy
@@ -27,6 +28,7 @@ class Referring(References):
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.arguments = policy.arguments
+        self.copies = policy.arguments.form(0) is Form.COPY
         self.operands = policy.arguments.with_containers()
         lent = policy.lent
         self.owner = Owner(lent if lent.foreign == policy.foreign else lent.but(foreign=policy.foreign), self)

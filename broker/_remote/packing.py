@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import CARRIED, ODD, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lower_odd
+from broker._remote.atoms import CARRIED, LARGE, ODD, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lower_odd
 from broker._remote.exported import Exported
 from broker._remote.faults import describe_exception
 from broker._remote.forms import CONTAINERS, Form, Rules, Said
@@ -28,8 +28,6 @@ from broker.errors import InsecureJelly, LimitExceeded
 
 __all__ = ["Foreign", "Lender", "Packer"]
 
-#: Integers below this go as they are on every dialect.
-_LARGE: Final = 1 << 440
 _INTS: Final = PLAIN | {int}
 #: Deepest nesting of containers that are copied.
 _DEPTH: Final = 200
@@ -150,7 +148,7 @@ class Packer:
     def _item(self, value: Any) -> Any:
         kind = type(value)
         if self._plain and kind in _INTS:
-            return value if kind is not int or -_LARGE < value < _LARGE or self._bare else lower_odd(value)
+            return value if kind is not int or -LARGE < value < LARGE or self._bare else lower_odd(value)
         reference = reference_of(value)
         if reference is not None:
             return self._reference(reference)
@@ -228,7 +226,7 @@ class Packer:
         if kind in PLAIN:
             return value
         if kind is int:
-            return value if -_LARGE < value < _LARGE else lower_odd(value)
+            return value if -LARGE < value < LARGE else lower_odd(value)
         if kind in ODD and not self._bare:
             lowered = lower_odd(value)
             return (lowered[0], *map(self._item, lowered[1:])) if kind is slice else lowered
@@ -300,7 +298,7 @@ class Packer:
         if int not in kinds:
             return True
         numbers = items if kinds == {int} else [item for item in items if type(item) is int]
-        return max(numbers) < _LARGE and min(numbers) > -_LARGE
+        return max(numbers) < LARGE and min(numbers) > -LARGE
 
 
 #: Most items of an iterator that is asked for by value.

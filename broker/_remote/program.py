@@ -23,6 +23,7 @@ class View(Protocol):
     """How one side looks at objects of the other, see `broker._remote.holder.Holder`."""
 
     policy: Policy
+    copies: bool
     arguments: Rules
     operands: Rules
     owner: Owner

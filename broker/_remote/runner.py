@@ -127,6 +127,9 @@ class Run:
     def _done(self, result: Any) -> None:
         step = self.steps[self.index - 1]
         last = self.index == len(self.steps)
+        if last and step.verb is not Verb.OP:
+            self.values.append(result)
+            return
         if step.verb is Verb.OP and step.operands[0] in INPLACE and result is self.values[step.subject]:
             # The program goes on with the object; the peer is told that it is the one it has.
             result = SAME if last and step.subject == 0 else result

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from broker._objects.reference import RemoteReference
 from broker._objects.waiter import Waiter
-from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, is_tagged
+from broker._remote.atoms import BATCH, FAILURE, NAMES, PLAIN, SELF, is_tagged, scalars
 from broker._remote.faults import add_notes, rebuild
 from broker._remote.names import clean
 from broker._remote.packing import Packer
@@ -74,6 +74,10 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
         plainly = _call_plainly(reference, program, side)
         if plainly is not None:
             return plainly
+    if view.copies and len(program.nodes) == 1 and not program.notes:
+        quick = _send_quickly(reference, program)
+        if quick is not None:
+            return _answered(quick, _Answer(side, program, 1))
     compiler = Compiler(reference)
     packer = Packer(side, view.arguments, view.owner, number=compiler.number)
     operands = Packer(side, view.operands, view.owner, number=compiler.number)
@@ -90,6 +94,25 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
         packer.commit()
         operands.commit()
     return _answered(inner, _Answer(side, program, len(compiler.steps)))
+
+
+def _send_quickly(reference: RemoteReference, program: Program) -> Deferred[Any] | None:
+    """Send one operation on the object itself with nothing but scalars as operands; return None if it is another."""
+    (node,) = program.nodes
+    subject, verb, operands = node.subject, node.verb, node.operands
+    if subject is None or verb is None or subject.verb is not None or subject.reference is not reference:
+        return None
+    if verb is Verb.CALL:
+        name, args, kw = operands
+        if not scalars(args) or (kw and not scalars(kw.values())):
+            return None
+        if name is not None and program.want is Want.AUTO:
+            return reference.callRemote("." + name, *args, **kw)
+    elif not scalars(operands):
+        return None
+    return (
+        None if program.want is Want.NONE else reference.callRemote(DO, int(program.want), [[int(verb), 0, *operands]])
+    )
 
 
 def _call_plainly(reference: RemoteReference, program: Program, side: Side) -> Deferred[Any] | None:
@@ -187,8 +210,11 @@ class _Answer:
 
         :raises BadValue: it is malformed.
         """
+        kind = type(packed)
+        if kind in PLAIN or kind is int:
+            return packed
         program, view = self._program, self._program.view
-        if type(packed) is tuple and is_tagged(packed):
+        if kind is tuple and is_tagged(packed):
             tag = packed[0]
             if tag == NAMES and len(packed) == 3:
                 self._told(packed[2])
