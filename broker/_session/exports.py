@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Final
 
 from broker.errors import LimitExceeded
 
 __all__ = ["Export", "Exports"]
+
+
+#: A table that held more than this gives its room back when it becomes empty.
+_MANY: Final = 64
 
 
 class Export:
@@ -50,11 +54,13 @@ class Exports:
     :param what: the word for an entry in error texts.
     """
 
-    __slots__ = ("_last", "_new_number", "entries", "limit", "numbers", "violations", "what")
+    __slots__ = ("_last", "_new_number", "_peak", "entries", "limit", "numbers", "violations", "what")
 
     def __init__(self, new_number: Callable[[], int] | None, limit: int, what: str) -> None:
         self._new_number = new_number
         self._last = 0
+        # Most entries since they were few.
+        self._peak = 0
         self.limit = limit
         self.what = what
         self.entries: dict[int | bytes, Export] = {}
@@ -95,6 +101,8 @@ class Exports:
         number = self.new_number()
         self.entries[number] = Export(object, perspective, identity)
         self.numbers[identity] = number
+        if len(self.numbers) > self._peak:
+            self._peak = len(self.numbers)
         return number
 
     def release(self, number: int, count: int) -> Export | None:
@@ -118,6 +126,11 @@ class Exports:
             return False
         del self.entries[number]
         self.numbers.pop(entry.identity, None)
+        if not self.numbers and self._peak > _MANY:
+            # Dictionaries keep the room for all that was ever in them.
+            self._peak = 0
+            self.numbers = {}
+            self.entries = dict(self.entries)
         return True
 
     def clear(self) -> list[Export]:

@@ -87,6 +87,9 @@ class Imports:
                 if self.entries.get(entry.key) is entry:
                     del self.entries[entry.key]
                     owed.append((entry.number, entry.count))
+        if not self.entries:
+            # A dictionary keeps the room for all that was ever in it.
+            self.entries.clear()
         return owed
 
     @property

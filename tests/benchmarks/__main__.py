@@ -15,6 +15,7 @@ COMMANDS = {
     "scaling": ("scaling", "time for each element, from 1k to 64k elements: nothing may be quadratic"),
     "fairness": ("fairness", "one client's latency while another one sends as fast as it can"),
     "soak": ("soak", "a million calls on one connection, after which nothing may be left"),
+    "held": ("held", "what many connections and references cost, and that all of it comes back"),
     "profile": ("profiling", "where one side of a workload spends its time"),
 }
 EPILOG = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,11 @@ def test_fairness_and_profile_give_numbers() -> None:
     assert got["p99"] >= got["p50"] > 0 and got["rate"] > 0
     assert "dataReceived" in profiling.profile("stock", "seq-null", "server", 0.05, 20)
     assert compare.EPILOG.count("pipe-null") >= 2
+
+
+def test_what_is_held_comes_back() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks", "held", "--connections", "20", "--references", "200"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| and 200 references | 21 | 200 | 200 |" in done.stdout
+    assert "left in the tables: 0;" in done.stdout
