@@ -18,10 +18,14 @@ from broker._limits import Limits
 from broker._net.factory import ClientFactory, ServerFactory
 from broker._net.protocol import BrokerProtocol
 from broker._objects.referenceable import Referenceable, Root
+from broker._wire import frames
 from broker._wire.banana import encode
+from broker._wire.frames import frame, varint
 from broker.errors import DeadReferenceError, LimitExceeded, PBConnectionLost, ProtocolError
 from broker.testing.leftovers import assert_empty, tables
 from broker.testing.pairs import Pair, pair
+
+pytestmark = pytest.mark.usefixtures("in_dialect")
 
 
 class Service(Root):
@@ -81,7 +85,7 @@ def test_a_silent_peer_is_cut_off_after_the_handshake_time(lines: list[str]) -> 
 
 def test_a_greeted_connection_leaves_no_timer() -> None:
     clock = Clock()
-    connected = pair(Service(), clock=clock)
+    connected = pair(Service(), clock=clock, keepalive=None)
     assert connected.call(connected.root, "echo", 1) == 1
     assert clock.getDelayedCalls() == []
     connected.close()
@@ -91,7 +95,7 @@ def test_a_greeted_connection_leaves_no_timer() -> None:
 def test_a_burst_is_served_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service()
     clock = Clock()
-    connected = pair(service, clock=clock)
+    connected = pair(service, clock=clock, keepalive=None)
     root = connected.root
     results = [root.callRemote("echo", number) for number in range(100)]
     monkeypatch.setattr(protocol_module, "SLICE", -1.0)
@@ -133,7 +137,7 @@ def test_what_is_put_off_is_given_up_with_the_connection(monkeypatch: pytest.Mon
 
 def test_a_reference_dropped_between_turns_wakes_the_reactor_once() -> None:
     clock = Clock()
-    connected = pair(Service(), clock=clock)
+    connected = pair(Service(), clock=clock, keepalive=None)
     held = [connected.call(connected.root, "new") for _ in range(5)]
     assert tables(connected.server)["exports"] == 5
     held.clear()
@@ -157,13 +161,16 @@ def test_a_reference_dropped_by_another_thread_is_released_by_the_reactor() -> N
     assert_empty(connected)
 
 
-def test_releases_go_out_behind_the_answers_of_the_turn() -> None:
+def test_releases_go_out_behind_the_answers_of_the_turn(in_dialect: str) -> None:
     connected = pair(Service())
     mine = Referenceable()
     connected.transcript.clear()
     assert connected.call(connected.root, "echo", mine) is mine
     to_client = b"".join(data for to, data in connected.transcript if to == "client")
-    answer, release = message(b"answer", 1, [b"local", 1]), message(b"decref", 1)
+    if in_dialect == "pb":
+        answer, release = message(b"answer", 1, [b"local", 1]), message(b"decref", 1)
+    else:
+        answer, release = frame(frames.ANSWER, b"\x01\xdf\xa2\xcb\x05local\x01"), frame(frames.RELEASE, b"\x01\x01")
     assert to_client == answer + release
 
 
@@ -191,6 +198,24 @@ def test_what_waits_for_a_slow_reader_arrives_in_order() -> None:
     assert_empty(connected)
 
 
+@pytest.mark.in_dialects("broker/1")
+def test_too_many_calls_in_flight_are_held_back() -> None:
+    service = Service()
+    connected = pair(service, limits=Limits(calls=3))
+    results = [connected.root.callRemote("later") for _ in range(5)]
+    connected.flush()
+    assert len(service.waiting) == 3
+    for waiting in service.waiting[:]:
+        waiting.callback("first")
+    connected.flush()
+    for waiting in service.waiting[3:]:
+        waiting.callback("then")
+    assert [connected.result(result) for result in results] == ["first"] * 3 + ["then"] * 2
+    assert_empty(connected)
+
+
+# In our own dialect the other end says how many it takes, and no more are sent.
+@pytest.mark.in_dialects("pb")
 def test_too_many_calls_in_flight_are_refused_one_by_one(lines: list[str]) -> None:
     service = Service()
     connected = pair(service, limits=Limits(calls=3))
@@ -222,12 +247,13 @@ def test_connections_without_greeting_are_limited(lines: list[str]) -> None:
     assert factory.connections == {first}
 
 
-def test_wrong_messages_are_forgiven_up_to_the_ceiling(lines: list[str]) -> None:
+def test_wrong_messages_are_forgiven_up_to_the_ceiling(lines: list[str], in_dialect: str) -> None:
+    wrong = message(b"answer", 99, 1) if in_dialect == "pb" else frame(frames.ANSWER, b"\x63\x01")
     connected = pair(Service(), limits=Limits(faults=5))
     for _ in range(5):
-        connected.server.dataReceived(message(b"answer", 99, 1))
+        connected.server.dataReceived(wrong)
     assert connected.call(connected.root, "echo", 1) == 1
-    connected.server.dataReceived(message(b"answer", 99, 1))
+    connected.server.dataReceived(wrong)
     connected.flush()
     assert connected.server.disconnected
     assert any("too many wrong messages" in line for line in lines)
@@ -250,6 +276,22 @@ def test_the_ceiling_of_references_closes_in_the_end() -> None:
 # Broken bytes.
 
 
+def broken(data: bytes, lines: list[str]) -> list[str]:
+    """Give the server broken bytes; return what is then said of closing."""
+    connected = pair(Service())
+    other = connected.another()
+    answered = connected.root.callRemote("echo", 1)
+    connected.flush()
+    lines.clear()
+    connected.server.dataReceived(data)
+    connected.flush()
+    assert connected.server.disconnected
+    assert connected.result(answered) == 1
+    assert other.call(other.root, "echo", 2) == 2
+    return [line for line in lines if "closing the connection" in line]
+
+
+@pytest.mark.in_dialects("pb")
 @pytest.mark.parametrize(
     "data",
     [
@@ -267,24 +309,37 @@ def test_the_ceiling_of_references_closes_in_the_end() -> None:
     ],
 )
 def test_broken_bytes_close_with_one_line(data: bytes, lines: list[str]) -> None:
-    connected = pair(Service())
-    other = connected.another()
-    answered = connected.root.callRemote("echo", 1)
-    connected.flush()
-    lines.clear()
-    connected.server.dataReceived(data)
-    connected.flush()
-    assert connected.server.disconnected
-    assert len([line for line in lines if "closing the connection" in line]) == 1
-    assert connected.result(answered) == 1
-    assert other.call(other.root, "echo", 2) == 2
+    assert len(broken(data, lines)) == 1
+
+
+@pytest.mark.in_dialects("broker/1")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xff\xff\xff",
+        bytes((frames.CALL,)) + (frames.FRAME + 1).to_bytes(3, "little"),
+        frame(frames.CALL, b""),
+        frame(frames.CALL, b"\x01" + b"\xff" * 9),
+        frame(frames.CALL, b"\x05\x01\xffroot"),
+        frame(frames.ANSWER, b""),
+        frame(frames.RELEASE, b"\x01"),
+        frame(frames.CANCEL, b"\x01\x01"),
+        frame(frames.PING, b"123456789"),
+        frame(frames.PART, varint(1)),
+        frame(frames.PART, varint(1) + bytes((frames.PING,)) + b"1"),
+    ],
+)
+def test_broken_frames_close_with_one_line_at_each_end(data: bytes, lines: list[str]) -> None:
+    first, second = broken(data, lines)
+    reason = first.rpartition("): ")[2]
+    assert reason and second.endswith(f"the peer closes the connection: {reason}")
 
 
 def test_answers_given_before_the_break_still_arrive() -> None:
     connected = pair(Service())
     result = connected.root.callRemote("echo", "in time")
     connected.deliver("server")
-    connected.server.dataReceived(b"\xff")
+    connected.server.dataReceived(b"\xff" * 4)
     assert connected.result(result) == "in time"
 
 
@@ -384,11 +439,11 @@ def test_a_full_transport_has_a_producer_until_it_is_empty() -> None:
 
 def test_a_peer_that_does_not_take_the_farewell_is_cut_off() -> None:
     clock = Clock()
-    connected = pair(Service(), clock=clock, limits=Limits(handshake=5))
+    connected = pair(Service(), clock=clock, keepalive=None, limits=Limits(handshake=5))
     root = connected.root
     root.callRemote("echo", 1).addErrback(lambda _: None)
     connected.deliver("server")
-    connected.server.dataReceived(b"\xff")
+    connected.server.dataReceived(b"\xff" * 4)
     clock.advance(4.9)
     assert not connected.server.disconnected, "the answer has not been read yet"
     clock.advance(0.2)
