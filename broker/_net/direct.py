@@ -13,7 +13,6 @@ and the reactor meets the error where it always does.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Final
 
 __all__ = ["is_plain", "send"]
@@ -31,7 +30,7 @@ _STATE: Final = (
     "_writeDisconnecting",
 )
 #: What bytes pass through on their way to the socket.
-_METHODS: Final = ("doWrite", "startWriting", "write", "writeSequence", "writeSomeData")
+_METHODS: Final = frozenset(("doWrite", "startWriting", "write", "writeSequence", "writeSomeData"))
 
 
 def is_plain(transport: Any) -> bool:
@@ -39,17 +38,29 @@ def is_plain(transport: Any) -> bool:
     # Imported late: a program without sockets need not have them.
     from twisted.internet import tcp
 
-    if not isinstance(transport, tcp.Connection) or not all(hasattr(transport, name) for name in _STATE):
+    kind: Any = type(transport)
+    if not issubclass(kind, tcp.Connection):
         return False
-    known: list[type] = [tcp.Connection]
-    with suppress(ImportError):  # there are none on Windows
-        from twisted.internet import unix
-
-        known.append(unix.Server)
-    return all(
-        name not in vars(transport) and getattr(type(transport), name) in [getattr(kind, name) for kind in known]
-        for name in _METHODS
+    ours: Any = tcp.Connection
+    return (
+        kind.write is ours.write
+        and kind.writeSequence is ours.writeSequence
+        and kind.doWrite is ours.doWrite
+        and kind.startWriting is ours.startWriting
+        and (kind.writeSomeData is ours.writeSomeData or _sends_like_unix(kind))
+        and _METHODS.isdisjoint(vars(transport))
+        and all(hasattr(transport, name) for name in _STATE)
     )
+
+
+def _sends_like_unix(kind: Any) -> bool:
+    """Return whether a class sends as Twisted's UNIX sockets do, which can send descriptors too."""
+    try:
+        from twisted.internet import unix
+    except ImportError:
+        # There are none on Windows.
+        return False
+    return bool(kind.writeSomeData is unix.Server.writeSomeData)
 
 
 def send(transport: Any, data: bytes, producer: Any = None) -> int:

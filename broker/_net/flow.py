@@ -143,7 +143,7 @@ class Flow:
         if self._pulling:
             self.transport.write(data)
             if self._unprobed > self._ceiling:
-                self._too_much()
+                self.too_much()
         elif self._unprobed < PROBE or self._closing:
             self.transport.write(data)
         else:
@@ -171,9 +171,10 @@ class Flow:
         self._kept.append(data)
         self._size += len(data)
         if self._size > self._ceiling:
-            self._too_much()
+            self.too_much()
 
-    def _too_much(self) -> None:
+    def too_much(self) -> None:
+        """More would have to be kept than may be: nothing more is written, and the owner is told."""
         if not self._closed:
             self.close()
             # However that was noticed: a polite farewell would not be taken either.
