@@ -22,7 +22,7 @@ from broker._objects.cacheable import RemoteCacheObserver
 from broker._objects.calling import Calling
 from broker._objects.serving import cancel, serve
 from broker._objects.serving import fail as send_failure
-from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Released
+from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Quiet, Released
 from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Exports, Session
 from broker._session.states import State
 from broker._values.jelly import Jellier
@@ -229,6 +229,10 @@ class Broker(Calling):
             self._counted = None
             self._undo(counted[1])
 
+    def sent(self) -> None:
+        """The result of `serialize` was sent: what was counted for it stays counted."""
+        self._counted = None
+
     def _undo(self, journal: list[tuple[Exports, int]]) -> None:
         """Take back the references counted for something that was not sent after all."""
         for table, number in reversed(journal):
@@ -259,7 +263,7 @@ class Broker(Calling):
             cancel(self, event.call)
         elif isinstance(event, Leaving):
             _log.info("{peer} is going away: {reason}", peer=self.peerName(), reason=ascii(event.reason))
-        else:
+        elif not isinstance(event, Quiet):
             self.logFault(event)
 
     def connectionReady(self) -> None:

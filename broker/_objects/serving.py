@@ -138,6 +138,7 @@ def _answer(broker: Broker, call: Call, result: Any) -> None:
     try:
         payload = result if isinstance(result, Payload) else broker.serialize(result)
         broker.session.answer(call.request, payload)
+        broker.sent()
     except BaseException:  # noqa: BLE001  whatever a user's hooks raise while the result is lowered
         fail(broker, call, Failure())
 
