@@ -21,6 +21,8 @@ from broker import Avatar, PBConnectionLost, Referenceable, RemoteReference, Roo
 from broker.testing import memory_endpoints
 from broker.testing.endpoints import MemoryClientEndpoint, MemoryServerEndpoint
 
+pytestmark = pytest.mark.usefixtures("in_dialect")
+
 Ends = tuple[MemoryServerEndpoint, MemoryClientEndpoint]
 
 

@@ -109,8 +109,8 @@ def test_connect_and_serve() -> None:
             return a + b
 
     server, client = memory_endpoints()
-    outcome(serve(server, Root(), reactor=client.reactor))
-    waiting = connect(client, reactor=client.reactor)
+    outcome(serve(server, Root(), reactor=client.reactor, keepalive=None))
+    waiting = connect(client, reactor=client.reactor, keepalive=None)
     client.flush()
     root = outcome(waiting)
     waiting = root.callRemote("add", 2, 3)

@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from broker.testing.harness import Pairs
+
+# The page says itself what is spoken.
+pytestmark = pytest.mark.in_dialects("broker/1")
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "testing.md"
 NAME = "testing_howto"

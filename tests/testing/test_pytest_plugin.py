@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import broker
+
+# The runs are of their own.
+pytestmark = pytest.mark.in_dialects("broker/1")
 
 HEAD = """
 from broker import pb

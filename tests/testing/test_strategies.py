@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +15,19 @@ from broker.testing import pair
 from broker.testing.strategies import plain_values, splits
 
 
+# What is drawn says what is spoken.
+pytestmark = pytest.mark.in_dialects("broker/1")
+DIALECTS = st.sampled_from(["broker/1", "pb"])
+
+
 class Echo(pb.Root):
     def remote_echo(self, value: Any) -> Any:
         return value
 
 
-@given(plain_values())
-def test_plain_values_cross(value: Any) -> None:
-    connected = pair(Echo())
+@given(plain_values(), DIALECTS)
+def test_plain_values_cross(value: Any, dialect: str) -> None:
+    connected = pair(Echo(), require=dialect)
     received = connected.call(connected.root, "echo", value)
     assert received == value
     assert type(received) is type(value)
@@ -34,9 +40,9 @@ def test_splits(data: st.DataObject, whole: bytes) -> None:
     assert all(pieces) and len(pieces) <= 6
 
 
-@given(st.data(), plain_values(max_leaves=4))
-def test_cut_anywhere(data: st.DataObject, value: Any) -> None:
-    connected = pair(Echo())
+@given(st.data(), plain_values(max_leaves=4), DIALECTS)
+def test_cut_anywhere(data: st.DataObject, value: Any, dialect: str) -> None:
+    connected = pair(Echo(), require=dialect)
     waiting = connected.root.callRemote("echo", value)
     for piece in data.draw(splits(bytes(connected.pending("server")))):
         connected.deliver("server", len(piece))

@@ -15,6 +15,9 @@ from zope.interface.verify import verifyObject
 
 from broker.testing import NotQuiet, Wire
 
+# Nothing here has a dialect.
+pytestmark = pytest.mark.in_dialects("broker/1")
+
 
 class Talker(Protocol):
     """Keeps what happens to it; answers with `reply`."""
