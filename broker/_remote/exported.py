@@ -11,7 +11,7 @@ from zope.interface import implementer
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
 from broker._remote.policy import Policy
-from broker.interfaces import IPBRoot
+from broker.interfaces import IPBRoot, IPerspective
 
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
@@ -43,7 +43,7 @@ class Relayed:
         self.reference = reference
 
 
-@implementer(IPBRoot)
+@implementer(IPBRoot, IPerspective)
 class Exported(Referenceable):
     """A Python object on offer; made by `broker.transparent.export`.
 
@@ -69,6 +69,10 @@ class Exported(Referenceable):
 
     def remoteMessageReceived(self, broker: Broker, message: str, args: Any, kw: Any) -> Any:
         """Serve a program, or the call of one method."""
+        return self.owner.serve(self, broker, message, args, kw)
+
+    def perspectiveMessageReceived(self, broker: Broker, message: str, args: Any, kw: Any) -> Any:
+        """Serve a program, or a call, of somebody who logged in: a realm may return this as the avatar."""
         return self.owner.serve(self, broker, message, args, kw)
 
     def rootObject(self, broker: Broker) -> Exported:

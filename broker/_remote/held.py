@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from broker._objects.reference import RemoteReference
 
-__all__ = ["Held", "HeldState", "reference_of", "set_state", "state_of"]
+__all__ = ["Held", "HeldState", "Pending", "reference_of", "set_state", "state_of"]
 
 
 class HeldState:
@@ -25,6 +25,12 @@ class Held:
     """An object that stands for an object of a peer. It has no attributes of its own."""
 
     __slots__ = ("__weakref__", "state")
+
+
+class Pending:
+    """The base of what stands for an operation that has not been sent."""
+
+    __slots__ = ()
 
 
 _STATE: Final[Any] = vars(Held)["state"]

@@ -16,7 +16,7 @@ from broker._remote.atoms import CARRIED, LARGE, ODD, PLAIN, QUOTED, REFERENCE, 
 from broker._remote.exported import Exported
 from broker._remote.faults import describe_exception
 from broker._remote.forms import CONTAINERS, Form, Rules, Said
-from broker._remote.held import reference_of
+from broker._remote.held import Pending, reference_of
 from broker._remote.names import INTERPRETER
 from broker._remote.policy import Override
 from broker._remote.side import Side
@@ -29,8 +29,8 @@ from broker.errors import InsecureJelly, LimitExceeded
 __all__ = ["Foreign", "Lender", "Packer"]
 
 _INTS: Final = PLAIN | {int}
-#: Deepest nesting of containers that are copied.
-_DEPTH: Final = 200
+#: Deepest nesting of containers that are looked into; each level takes six of the thousand frames that Python has.
+_DEPTH: Final = 100
 
 
 class Foreign(Refused, InsecureJelly):
@@ -162,6 +162,8 @@ class Packer:
                 return (RESULT, number)
         if kind is Result:
             return (RESULT, value.number)
+        if issubclass(kind, Pending):
+            raise TypeError("an expression, or a method of a proxy, cannot be sent by itself: await it first")
         return self._formed(value, self._form(value))
 
     def _form(self, value: Any) -> Form:

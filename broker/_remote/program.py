@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
+from broker._remote.held import Pending
 from broker._remote.policy import Policy
 from broker._remote.verbs import INPLACE, Verb, Want
 from broker._values.path import brief
@@ -59,7 +60,7 @@ class Node:
         return Node(self.reference, verb, self, *operands)
 
 
-class HasNode:
+class HasNode(Pending):
     """The base of what stands for an operation that has not been sent: expressions, methods of proxies.
 
     :param node: the operation.

@@ -174,7 +174,7 @@ class Run:
             if not 0 <= value.number < len(self.values):
                 raise BadValue(f"step {self.index} uses a result that is not there yet")
             return self.values[value.number]
-        if kind is list or kind is tuple:
+        if kind in (list, tuple, set, frozenset):
             return kind(map(self._operand, value))
         if kind is dict:
             return {self._operand(key): self._operand(item) for key, item in value.items()}

@@ -10,14 +10,17 @@ from broker._remote.atoms import CARRIED, PLAIN, QUOTED, REFERENCE, RESULT, STRE
 from broker._remote.descriptors import decode, digest
 from broker._remote.exported import Exported, Relayed
 from broker._remote.faults import rebuild
+from broker._remote.forms import CONTAINERS
 from broker._remote.names import clean
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.verbs import Result
-from broker.errors import BadValue
+from broker.errors import BadValue, LimitExceeded
 
 __all__ = ["Batch", "Presenter", "Unpacker", "introduce"]
 
 _INTS: Final = PLAIN | {int}
+#: Deepest nesting; each level takes four of the thousand frames that Python has.
+_DEPTH: Final = 150
 
 
 class Batch:
@@ -52,7 +55,7 @@ class Unpacker:
     :ivar has_results: whether there is a result of an earlier step among the values.
     """
 
-    __slots__ = ("_home", "_presenter", "_seen", "_types", "has_results", "side")
+    __slots__ = ("_depth", "_home", "_presenter", "_seen", "_types", "has_results", "side")
 
     def __init__(
         self, side: Side, presenter: Presenter, home: Callable[[Exported], Any] | None = None, types: int = 4096
@@ -62,31 +65,39 @@ class Unpacker:
         self._presenter = presenter
         self._home = home
         self._types = types
+        self._depth = 0
         self._seen: set[int] | None = None
 
     def value(self, value: Any) -> Any:
         """Return a value with everything in it unpacked. Lists and dictionaries are changed in place.
 
         :raises BadValue: something in it is malformed.
+        :raises LimitExceeded: it is nested too deeply.
         """
         kind = type(value)
         if kind in _INTS:
             return value
-        if kind is list:
-            return self._list(value)
-        if kind is dict:
-            return self._dict(value)
-        if kind is tuple:
-            if is_tagged(value):
-                return self._tagged(value)
-            return value if set(map(type, value)) <= _INTS else tuple(map(self.value, value))
-        if kind is set or kind is frozenset:
-            return value if set(map(type, value)) <= _INTS else kind(map(self.value, value))
+        if kind in CONTAINERS:
+            self._depth += 1
+            if self._depth > _DEPTH:
+                raise LimitExceeded(f"containers nested deeper than {_DEPTH}")
+            value = self._container(value, kind)
+            self._depth -= 1
+            return value
         if kind is Exported:
             return self._came_home(value)
         if issubclass(kind, RemoteReference):
             return self._presenter.present(value, self.side.kinds.get(value))
         return value
+
+    def _container(self, value: Any, kind: type) -> Any:
+        if kind is list:
+            return self._list(value)
+        if kind is dict:
+            return self._dict(value)
+        if kind is tuple and is_tagged(value):
+            return self._tagged(value)
+        return value if set(map(type, value)) <= _INTS else kind(map(self.value, value))
 
     def _first_time(self, value: Any) -> bool:
         if self._seen is None:

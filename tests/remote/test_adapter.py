@@ -560,3 +560,58 @@ def test_two_connections_keep_their_objects_apart(pairs: Pairs) -> None:
 
 def test_policies_print_what_they_are() -> None:
     assert "Expose" in repr(Policy())
+
+
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def test_nesting_has_an_end(pairs: Pairs) -> None:
+    pair = pairs(export(Tree(), LIVE))
+    x = expr(pair.root)
+    assert pair.result(value(x.echo(nested(90)))) == nested(90)
+    assert isinstance(pair.failure(x.echo(nested(200)).deferred()), LimitExceeded)
+    deep = pair.root.callRemote(DO, 0, [[4, 0, "echo", [nested(200)], {}]])
+    assert isinstance(pair.failure(deep), LimitExceeded)
+
+
+def test_results_inside_any_container(pairs: Pairs) -> None:
+    pair = pairs(export(Tree(), LIVE))
+    x = expr(pair.root)
+    assert pair.result(value(x.echo([{x.value}, {"k": (x.value,)}, frozenset((x.value,))]))) == [
+        {4},
+        {"k": (4,)},
+        frozenset((4,)),
+    ]
+
+
+def test_expressions_do_not_leave_by_themselves(pairs: Pairs) -> None:
+    tree = Tree()
+    pair = pairs(export(tree, LIVE))
+    other = pairs(export(Tree(), LIVE))
+    tree.held = (expr(other.root).value,)
+    assert isinstance(pair.failure(expr(pair.root).held.deferred()), TypeError)
+    tree.held = None
+
+
+def test_after_a_login(pairs: Pairs) -> None:
+    from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+    from twisted.cred.credentials import UsernamePassword
+    from twisted.cred.portal import IRealm, Portal
+    from zope.interface import implementer
+
+    from broker import IPerspective
+
+    @implementer(IRealm)
+    class Realm:
+        def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
+            return IPerspective, export(Tree(), LIVE), lambda: None
+
+    checker = InMemoryUsernamePasswordDatabaseDontUse()
+    checker.addUser(b"ann", b"secret")
+    pair = pairs(Portal(Realm(), [checker]))
+    avatar = pair.result(pair.client_factory.login(UsernamePassword(b"ann", b"secret")))
+    assert pair.result((expr(avatar).child(0).value + 1).deferred()) == 5
