@@ -16,7 +16,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-ABOUT = runpy.run_path(str(ROOT / "broker" / "_about.py"))
+PACKAGE = ROOT / "broker"
+ABOUT = runpy.run_path(str(PACKAGE / "_about.py"))
 PURE = bool(os.environ.get("BROKER_PURE"))
 REQUIRED = bool(os.environ.get("BROKER_COMPILE"))
 
@@ -38,8 +39,8 @@ def translate(folder: str) -> list[Extension]:
         from mypyc.build import mypycify
     except ImportError as error:
         raise NotCompiled(f"mypy is not there ({error})") from None
-    paths = [f"broker/{name.replace('.', '/')}.py" for name in ABOUT["CORE"]]
-    library = ABOUT["LIBRARY"] + ABOUT["source_digest"](ROOT / "broker")
+    paths = [f"broker/{name.replace('.', '/')}.py" for name in ABOUT["core"](PACKAGE)]
+    library = ABOUT["LIBRARY"] + ABOUT["source_digest"](PACKAGE)
     try:
         extensions: list[Extension] = mypycify(
             [*OPTIONS, *paths], opt_level="3", debug_level="0", target_dir=folder, group_name=library

@@ -14,7 +14,7 @@ import pytest
 import setuptools
 
 from broker import _about
-from tests.packaging.project import ROOT, Built, Project, Scratch
+from tests.packaging.project import Built, Project, Scratch
 
 OLDEST = 77
 pytestmark = [
@@ -82,7 +82,7 @@ def assert_works(scratch: Scratch, built: Built, form: str) -> None:
         assert re.fullmatch(VERSION.format(form=form), scratch.run(scratch.bin / "broker", "--version"))
         assert re.search(r"^ +broker +\S", scratch.twistd("--help"), re.MULTILINE)
         about = "from broker import _about; print(_about.form(), _about.stale(), len(_about.compiled_modules()))"
-        count = len(_about.CORE) if form == "compiled" else 0
+        count = len(_about.core()) if form == "compiled" else 0
         assert scratch.run(scratch.python, "-c", about) == f"{form} False {count}\n"
     finally:
         scratch.pip("uninstall", "-y", "broker")
@@ -94,7 +94,7 @@ def test_source_distribution(sdist: Built) -> None:
     with tarfile.open(sdist.file) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {"setup.py", "pyproject.toml", "dev.py", "README.md", "LICENSE", "twisted/plugins/broker_service.py"}
-    wanted |= {f"broker/{name.replace('.', '/')}.py" for name in (*_about.CORE, *_about.INTERPRETED)}
+    wanted |= {f"broker/{name.replace('.', '/')}.py" for name in (*_about.core(), *_about.INTERPRETED)}
     assert wanted <= inside
     # Nothing was compiled for it, nor translated.
     assert not [name for name in inside if name.endswith((".so", ".pyd", ".c", ".pyc"))]
@@ -104,9 +104,9 @@ def test_source_distribution(sdist: Built) -> None:
 def test_compiled_wheel(compiled: Built, scratch: Scratch) -> None:
     found = extensions(compiled)
     modules = {name for name in found if name.startswith("broker.")}
-    assert modules == {f"broker.{name}" for name in _about.CORE}
+    assert modules == {f"broker.{name}" for name in _about.core()}
     (library,) = found - modules
-    assert library == f"{_about.LIBRARY}{_about.source_digest(ROOT / 'broker')}__mypyc"
+    assert library == f"{_about.LIBRARY}{_about.source_digest()}__mypyc"
     inside = names(compiled)
     assert {f"{name.replace('.', '/')}.py" for name in modules} <= set(inside)
     assert not [name for name in inside if name.endswith((".c", ".h", ".pyc")) or name.startswith(("tests", "build"))]
