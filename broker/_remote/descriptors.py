@@ -16,7 +16,7 @@ from broker._remote.policy import Policy
 from broker._remote.verbs import Refused, Verb
 from broker.errors import BadValue
 
-__all__ = ["ABCS", "Descriptor", "decode", "describe", "documentation", "own_names"]
+__all__ = ["ABCS", "Descriptor", "decode", "describe", "digest", "documentation", "own_names"]
 
 #: Abstract classes that a holder's proxy may be registered with.
 ABCS: Final[dict[str, type]] = {

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from broker._remote.names import denied, is_dunder
 
-__all__ = ["Expose", "MARK", "expose", "marked"]
+__all__ = ["Expose", "MARK", "T", "expose", "marked"]
 
 #: The attribute by which `expose` marks.
 MARK: Final = "__broker_exposed__"

@@ -14,7 +14,7 @@ from broker._remote.sending import REACTOR, Transport
 from broker._remote.side import Kind
 from broker._remote.unpacking import Batch
 
-__all__ = ["Holder", "Referring"]
+__all__ = ["Holder", "Referring", "present_stream"]
 
 
 class Referring(References):

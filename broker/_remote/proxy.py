@@ -21,7 +21,7 @@ from broker._remote.special import iterator_of, methods_for
 from broker._remote.verbs import Verb, Want
 from broker.errors import DeadReferenceError
 
-__all__ = ["Inert", "Live", "Method", "Released", "State", "make_proxy"]
+__all__ = ["Inert", "Live", "Method", "Proxy", "Released", "State", "make_proxy"]
 
 _UNKNOWN: Final = Descriptor("object", ("object",), (), ("__eq__",), (), (), ("open",))
 

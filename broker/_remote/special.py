@@ -18,7 +18,7 @@ from broker._remote.verbs import INPLACE, OPERATORS, Verb, Want
 
 __all__ = ["iterator_of", "methods_for"]
 
-Method = Callable[..., Any]
+_Method = Callable[..., Any]
 
 _UNARY: Final = ("neg", "pos", "abs", "invert")
 _COMPARISONS: Final = ("lt", "le", "gt", "ge", "eq", "ne")
@@ -53,7 +53,7 @@ def methods_for(descriptor: Descriptor, blocking: bool, compare: str, text: str)
 # What every operation is made of.
 
 
-def _binary(name: str, reflected: bool) -> Method:
+def _binary(name: str, reflected: bool) -> _Method:
     def method(self: Any, other: Any) -> Any:
         if not sendable(self, other):
             # The other operand may know what to do.
@@ -70,11 +70,11 @@ def _power(self: Any, exponent: Any, modulus: Any = None) -> Any:
     return perform(self, Verb.OP, "pow", False, *others)
 
 
-def _unary(name: str) -> Method:
+def _unary(name: str) -> _Method:
     return lambda self: perform(self, Verb.OP, name, False)
 
 
-def _converted(name: str) -> Method:
+def _converted(name: str) -> _Method:
     return lambda self: perform(self, Verb.CONV, name)
 
 
@@ -102,7 +102,7 @@ def _contains(self: Any, value: Any) -> Any:
     return perform(self, Verb.CONTAINS, value)
 
 
-def _instead(what: str, function: str) -> Method:
+def _instead(what: str, function: str) -> _Method:
     """Return a method for what cannot wait."""
 
     def method(self: Any, *args: Any) -> Any:
@@ -114,7 +114,7 @@ def _instead(what: str, function: str) -> Method:
 # Iteration.
 
 
-def _iteration(blocking: bool, iterator: bool) -> dict[str, Method]:
+def _iteration(blocking: bool, iterator: bool) -> dict[str, _Method]:
     if blocking:
         if iterator:
             return {"__iter__": lambda self: self, "__next__": _next}
@@ -178,8 +178,8 @@ async def _aexit(self: Any, kind: Any, error: Any, traceback: Any) -> Any:
     return await _exit(self, kind, error, traceback)
 
 
-_CONTEXTS: Final[dict[str, Method]] = {"__enter__": _enter, "__exit__": _exit}
-_DEFERRED_CONTEXTS: Final[dict[str, Method]] = {"__aenter__": _aenter, "__aexit__": _aexit}
+_CONTEXTS: Final[dict[str, _Method]] = {"__enter__": _enter, "__exit__": _exit}
+_DEFERRED_CONTEXTS: Final[dict[str, _Method]] = {"__aenter__": _aenter, "__aexit__": _aexit}
 
 
 # Comparison and text.
@@ -201,7 +201,7 @@ def _add_texts(made: dict[str, Any], has: set[str], text: str, blocking: bool) -
         made["__format__"] = _format if blocking else _format_locally
 
 
-def _said(name: str) -> Method:
+def _said(name: str) -> _Method:
     def method(self: Any) -> str:
         # Logs, debuggers and test reports ask at any time, from any thread.
         try:
@@ -224,7 +224,7 @@ def _format_locally(self: Any, spec: str) -> str:
 
 # The two tables.
 
-_ANYTHING: Final[dict[str, Method]] = {
+_ANYTHING: Final[dict[str, _Method]] = {
     **{f"__{name}__": _binary(name, False) for name in _BINARY},
     **{f"__r{name}__": _binary(name, True) for name in _BINARY},
     **{f"__{name}__": _binary(name, False) for name in INPLACE},
@@ -237,14 +237,14 @@ _ANYTHING: Final[dict[str, Method]] = {
     "__call__": _call,
     "__getitem__": _getitem,
 }
-_WAITING: Final[dict[str, Method]] = {
+_WAITING: Final[dict[str, _Method]] = {
     **_ANYTHING,
     **{f"__{name}__": _converted(name) for name in _NATIVE if name != "hash"},
     "__setitem__": _setitem,
     "__delitem__": _delitem,
     "__contains__": _contains,
 }
-_DEFERRED: Final[dict[str, Method]] = {
+_DEFERRED: Final[dict[str, _Method]] = {
     **_ANYTHING,
     **{f"__{name}__": _instead(f"the {name}", f"ops.{name}(it)") for name in _NATIVE if name != "hash"},
     "__setitem__": _instead("an assignment to an item", "ops.setitem(it, key, value), or a program block"),
