@@ -20,6 +20,7 @@ __all__ = [
     "GoAway",
     "Message",
     "NotUnderstood",
+    "Nothing",
     "Ping",
     "Pong",
     "Release",
@@ -189,6 +190,19 @@ class NotUnderstood:
         self.command = command
 
 
+class Nothing:
+    """Bytes were read of which no message came; there may be more. So whoever reads can see to others meanwhile.
+
+    `controls` is how many of the frames read asked for nothing and had nothing in them: releases of nothing, and
+    messages that may be passed over. They count as a `Ping` does.
+    """
+
+    __slots__ = ("controls",)
+
+    def __init__(self, controls: int) -> None:
+        self.controls = controls
+
+
 class Unknown:
     """A well-framed message with a command that this side does not know, or with fields that do not fit it.
 
@@ -219,5 +233,6 @@ Message = Union[
     Abort,
     Version,
     NotUnderstood,
+    Nothing,
     Unknown,
 ]

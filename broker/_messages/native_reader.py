@@ -19,6 +19,7 @@ from broker._messages.messages import (
     Failed,
     GoAway,
     Message,
+    Nothing,
     NotUnderstood,
     Ping,
     Pong,
@@ -42,6 +43,8 @@ _REQUEST_KINDS: Final = (frames.CALL, frames.ANSWER, frames.FAILED)
 _NUMBER: Final = 9
 #: Most bytes of a reason in words.
 _REASON: Final = 1024
+#: Pieces after which whoever reads may see to others. Of the smallest ones, 64 KiB would otherwise be some 20 ms.
+_PIECES: Final = 64
 
 
 class NativeReader:
@@ -112,7 +115,8 @@ class NativeReader:
 
         :raises ProtocolError: the bytes are no messages, or pass a ceiling; the connection is over.
         """
-        while True:
+        pieces = 0
+        while pieces < _PIECES:
             data = self._data
             start = self._position
             if start < self._batch:
@@ -124,6 +128,7 @@ class NativeReader:
                 message = self._more_of_piece(data, start, min(size, self._missing))
                 if message is not None:
                     return message
+                pieces += 1
                 continue
             if size < HEAD:
                 self._wait(HEAD)
@@ -149,6 +154,8 @@ class NativeReader:
             message = self._other(kind, data, start, end)
             if message is not None:
                 return message
+            pieces += 1
+        return Nothing(0)
 
     def _check_length(self, kind: int, length: int) -> None:
         """Let a frame pass, or not, which is larger than any should be or than a message with a value may be."""
@@ -166,12 +173,12 @@ class NativeReader:
         self._position = self._batch = 0
 
     def _other(self, kind: int, data: bytes, start: int, end: int) -> Message | None:
-        """Read a frame of one of the rarer kinds; None for one that makes no message."""
+        """Read a frame of one of the rarer kinds; None for a piece that is not the last one."""
         if kind == frames.PART or kind == frames.LAST:
             return self._whole_piece(kind, data, start, end)
         if kind == frames.RELEASE or kind == frames.RELEASE_CACHE:
             if start == end:
-                return None
+                return Nothing(1)
             self._position, self._batch, self._batch_kind = start, end, kind
             return self._release()
         if kind == frames.CANCEL:
@@ -190,7 +197,7 @@ class NativeReader:
         if kind == frames.NOT_UNDERSTOOD:
             return NotUnderstood(data[start : min(end, start + 80)])
         if kind >= frames.HINTS:
-            return None
+            return Nothing(1)
         return Unknown(bytes((kind,)), [], f"messages of kind {kind} are not known", None)
 
     def _release(self) -> Message:
@@ -252,9 +259,12 @@ class NativeReader:
     def _whole_piece(self, kind: int, data: bytes, start: int, end: int) -> Message | None:
         """Take a piece of a large message; return that when it is whole.
 
-        :raises ProtocolError: it is too large, there are too many, or it is none that may be large.
+        :raises ProtocolError: it is too large, there are too many, it is none that may be large, or it brings nothing:
+            pieces without bytes would be without end.
         """
         number, start = take_number(data, start, end)
+        if start == end and kind == frames.PART:
+            raise ProtocolError("a piece with nothing in it")
         if self._streams is None:
             self._streams = {}
         stream = self._streams.get(number)
@@ -350,4 +360,6 @@ def _short(data: bytes, position: int, end: int) -> tuple[bytes, int]:
 
 
 def _text(data: bytes, start: int, end: int) -> str:
-    return data[start : min(end, start + _REASON)].decode("utf-8", "replace")
+    """Read words for a log: nothing in them may start a line there, or command a terminal."""
+    text = data[start : min(end, start + _REASON)].decode("utf-8", "replace")
+    return text if text.isprintable() else ascii(text)[1:-1]

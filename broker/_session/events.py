@@ -8,7 +8,7 @@ from broker._messages.messages import Call, Unknown
 from broker._session.exports import Export
 from broker._values.payload import Payload
 
-__all__ = ["Answered", "Cancelled", "Event", "Fault", "Leaving", "Opened", "Released"]
+__all__ = ["Answered", "Cancelled", "Event", "Fault", "Leaving", "Opened", "Quiet", "Released"]
 
 
 class Opened:
@@ -73,4 +73,10 @@ class Fault:
         self.problem = problem
 
 
-Event = Union[Opened, Call, Answered, Released, Cancelled, Leaving, Unknown, Fault]
+class Quiet:
+    """Nothing that those above must know, for a while: they may see to others, and come back."""
+
+    __slots__ = ()
+
+
+Event = Union[Opened, Call, Answered, Released, Cancelled, Leaving, Unknown, Fault, Quiet]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from broker._session.outbox import ENTRY
+
 __all__ = ["Held"]
 
 
@@ -16,14 +18,16 @@ class Held:
     :ivar calls: request → the call's bytes, its lane, and whether it wants an answer.
     :ivar asking: how many of them want an answer.
     :ivar size: how many bytes they have.
+    :ivar owed: how many bytes the releases have, and what holds them.
     """
 
-    __slots__ = ("_behind", "asking", "calls", "size")
+    __slots__ = ("_behind", "asking", "calls", "owed", "size")
 
     def __init__(self) -> None:
         self.calls: dict[int, tuple[bytes, int | bytes, bool]] = {}
         self.asking = 0
         self.size = 0
+        self.owed = 0
         #: What stays behind calls, each with the youngest of these.
         self._behind: deque[tuple[int, bytes]] = deque()
 
@@ -36,6 +40,7 @@ class Held:
     def put_behind(self, data: bytes) -> None:
         """Hold back what must not pass the calls that are here."""
         self._behind.append((next(reversed(self.calls)), data))
+        self.owed += len(data) + ENTRY
 
     def take(self, request: int) -> tuple[bytes, int | bytes]:
         """Take a call out, and return its bytes and its lane."""
@@ -49,5 +54,7 @@ class Held:
         oldest = next(iter(self.calls), 0)
         out = []
         while self._behind and (not oldest or self._behind[0][0] < oldest):
-            out.append(self._behind.popleft()[1])
+            data = self._behind.popleft()[1]
+            self.owed -= len(data) + ENTRY
+            out.append(data)
         return out

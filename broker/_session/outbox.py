@@ -17,7 +17,10 @@ from typing import Final
 from broker._wire import frames
 from broker._wire.frames import FRAME, HEAD, PIECE, varint
 
-__all__ = ["SMALL", "Outbox"]
+__all__ = ["ENTRY", "SMALL", "Outbox"]
+
+#: What a few bytes cost that wait by themselves, beside their number.
+ENTRY: Final = 100
 
 #: Most bytes of a message that goes in one frame, its head included.
 SMALL: Final = FRAME + HEAD
@@ -43,6 +46,7 @@ class Outbox:
     :param now: what goes at once is appended here.
 
     size: bytes of messages that wait here.
+    owed: those among them that the peer caused: of answers and releases.
     """
 
     __slots__ = (
@@ -56,6 +60,7 @@ class Outbox:
         "_ordered",
         "_queue",
         "_streams",
+        "owed",
         "size",
     )
 
@@ -63,6 +68,7 @@ class Outbox:
         self._streams = streams
         self._now = now
         self.size = 0
+        self.owed = 0
         self._age = 0
         #: The ages of what waits, oldest first, and those in it that have gone.
         self._ages: deque[int] = deque()
@@ -92,6 +98,8 @@ class Outbox:
         self._age += 1
         self._ages.append(self._age)
         self.size += len(data)
+        if lane is None:
+            self.owed += len(data)
         item = _Item(self._age, data, lane, in_order)
         if self._ordered or (in_order and self._active):
             self._ordered.append(item)
@@ -102,6 +110,7 @@ class Outbox:
         """Send releases."""
         if self._ages:
             self._behind.append((self._age, data))
+            self.owed += len(data) + ENTRY
         else:
             self._now.append(data)
 
@@ -121,11 +130,15 @@ class Outbox:
     def _went(self, item: _Item) -> None:
         """A message has been sent whole; releases that waited for nothing else follow."""
         self.size -= len(item.data)
+        if item.lane is None:
+            self.owed -= len(item.data)
         self._gone.add(item.age)
         while self._ages and self._ages[0] in self._gone:
             self._gone.discard(self._ages.popleft())
         while self._behind and not (self._ages and self._ages[0] <= self._behind[0][0]):
-            self._now.append(self._behind.popleft()[1])
+            released = self._behind.popleft()[1]
+            self.owed -= len(released) + ENTRY
+            self._now.append(released)
 
     def next_piece(self) -> bytes:
         """Return the next piece of a large message as a frame, or nothing when there is none."""
@@ -174,4 +187,4 @@ class Outbox:
             waiting.clear()
         self._lanes.clear()
         self._gone.clear()
-        self.size = 0
+        self.size = self.owed = 0

@@ -143,6 +143,12 @@ class Sending:
         return request
 
     @property
+    def owed(self) -> int:
+        """Bytes that wait for the peer of what it caused itself: large answers, releases, and what waits for these."""
+        owed = 0 if self.outbox is None else self.outbox.owed
+        return owed if self._held is None else owed + self._held.owed
+
+    @property
     def _waiting(self) -> int:
         """Bytes of our messages that wait for the peer, where anything does."""
         waiting = 0 if self.outbox is None else self.outbox.size

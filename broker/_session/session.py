@@ -20,6 +20,7 @@ from broker._messages.messages import (
     Failed,
     GoAway,
     Message,
+    Nothing,
     NotUnderstood,
     Ping,
     Pong,
@@ -29,7 +30,7 @@ from broker._messages.messages import (
 )
 from broker._messages.native import NativeDialect
 from broker._session import hello
-from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Released
+from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Quiet, Released
 from broker._session.exports import Export, Exports
 from broker._session.hello import DIALECTS, GREETING_PREFIX, GREETING_SIZE
 from broker._session.sending import COMMAND_SIZE, Sending
@@ -48,6 +49,8 @@ __all__ = [
     "Session",
 ]
 
+#: Messages in a row that those above need not know of, after which they may see to others.
+_ROW: Final = 50
 #: The one version of PB there has ever been on the wire.
 PROTOCOL_VERSION: Final = 6
 
@@ -115,13 +118,16 @@ class Session(Sending):
         if self.state is not State.OPEN:
             return self._greet() if self.state is State.GREETING else None
         assert self.dialect is not None
-        while True:
+        row = 0
+        while row < _ROW:
             message = self.dialect.next_message()
             if message is None or type(message) is Call:
                 return message
             event = self._receive(message)
             if event is not None:
                 return event
+            row += 1
+        return Quiet()
 
     def _greet(self) -> Event | None:
         """Read the offer or the choice, and fix the dialect."""
@@ -172,6 +178,9 @@ class Session(Sending):
             return None
         if isinstance(message, NotUnderstood):
             return self.fault(f"the peer did not understand {message.command[:80]!r}")
+        if isinstance(message, Nothing):
+            self.controls += message.controls
+            return Quiet()
         return message
 
     def _control(self, message: Cancel | Ping | Pong | GoAway | Abort) -> Event | None:
@@ -180,7 +189,7 @@ class Session(Sending):
             # One that is not being served has been answered, and that is under way.
             call = self.answers.of_request(message.request)
             return None if call is None else Cancelled(call)
-        if isinstance(message, GoAway):
+        if isinstance(message, GoAway) and self.peer_leaves is None:
             self.peer_leaves = message.reason
             return Leaving(message.reason)
         if isinstance(message, Abort):

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 import broker
 from broker._limits import Limits
 from broker._messages.codecs import Codecs
+from broker._messages.messages import Nothing
 from broker._messages.native import NativeDialect
 from broker._wire import frames
 from broker._wire.buffer import Decoder
@@ -154,7 +155,8 @@ class Narrator:
         said = []
         try:
             while (message := self._reader.next_message()) is not None:
-                said.append(meaning(message))
+                if not isinstance(message, Nothing):
+                    said.append(meaning(message))
         except broker.ProtocolError as error:
             return f"wrong: {error}"
         if frame[0] == frames.PART:
