@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from broker._messages.native_values import put_form
 from broker._objects.referenceable import Root
+from broker._values.native import NativeEncoder
+from broker._wire import frames
 from broker._wire.banana import encode
-from broker.testing.pairs import Pair, pair
+from broker._wire.frames import frame
+from broker.testing.pairs import pair
 
 
 class Service(Root):
@@ -51,28 +55,44 @@ HOSTILE = {
 }
 
 
-def send(connected: Pair, value: Any) -> bytes:
-    """Have the server given a call with this argument; return what it answers."""
-    connected.flush()
-    connected.transcript.clear()
+def in_pb(value: Any) -> bytes:
+    """Return the bytes of a call with this argument, an s-expression."""
     message = [b"message", 77, b"root", b"echo", 1, [b"tuple", value], [b"dictionary"]]
-    connected.server.dataReceived(encode(message, vocabulary=True))
-    return b"".join(data for to, data in connected.transcript if to == "client")
+    return encode(message, vocabulary=True)
+
+
+def in_broker_1(value: Any) -> bytes:
+    """Return the same in our own dialect, in pieces."""
+    encoder = NativeEncoder(1000, 10**7)
+    put_form(encoder, [b"tuple", value])
+    call = bytes((frames.CALL, frames.WANTS_ANSWER | frames.NAMED, 77)) + b"\x04root\x04echo" + encoder.take()
+    pieces = [call[start : start + frames.PIECE] for start in range(0, len(call), frames.PIECE)]
+    kinds = [frames.PART] * (len(pieces) - 1) + [frames.LAST]
+    return b"".join(frame(kind, b"\x01" + piece) for kind, piece in zip(kinds, pieces, strict=True))
+
+
+#: The dialects: how a call is written, and how the answer begins that says that it failed.
+DIALECTS = {"pb": (in_pb, b"\x03\x80\x1c\x87"), "broker/1": (in_broker_1, bytes((frames.FAILED,)))}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hashing_is_bounded(name: str) -> None:
-    connected = pair(Service())
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_hashing_is_bounded(dialect: str, name: str) -> None:
+    connected = pair(Service(), require=dialect)
     other = connected.another()
-    answer = send(connected, HOSTILE[name])
-    assert answer[2:4] == b"\x1c\x87", f"an error, not {answer[:40]!r}"
+    written, failed = DIALECTS[dialect]
+    connected.transcript.clear()
+    connected.server.dataReceived(written(HOSTILE[name]))
+    answer = b"".join(data for to, data in connected.transcript if to == "client")
+    assert answer.startswith(failed), f"an error, not {answer[:40]!r}"
     assert not connected.server.disconnected
     assert other.call(other.root, "echo", 1) == 1
 
 
 @pytest.mark.parametrize("value", [[(), ()], {"a": [1], "b": [1]}, [frozenset(), frozenset()]])
-def test_what_is_harmless_passes(value: Any) -> None:
-    connected = pair(Service())
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_is_harmless_passes(dialect: str, value: Any) -> None:
+    connected = pair(Service(), require=dialect)
     assert connected.call(connected.root, "echo", value) == value
     shared: list[Any] = [1]
     twice = connected.call(connected.root, "echo", [shared, shared])
