@@ -214,6 +214,8 @@ class BrokerProtocol(Broker, Protocol):
         data = self.session.data_to_send()
         if data:
             flow.write(data)
+        if self.session.owed > self.limits.buffer:
+            flow.too_much()
         if self.session.pieces:
             flow.fill(self.session)
 
