@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
-__all__ = ["Limits", "PB_PREFIX", "PB_SIZE"]
+__all__ = ["DEFAULT", "Limits", "PB_PREFIX", "PB_SIZE"]
 
 #: The longest byte string, and the most elements of one list, that a stock PB peer accepts. Longer ones are never
 #: sent to it: it would drop the connection.
@@ -63,3 +64,7 @@ class Limits:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
                 raise ValueError(f"Limits.{field.name} must be a positive number, not {value!r}")
+
+
+#: The ceilings of connections that are given none.
+DEFAULT: Final = Limits()

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from broker._cred import portal as _portal  # noqa: F401  registers the adapter that makes a Portal a root
 from broker._cred.login import login
-from broker._limits import Limits
+from broker._limits import DEFAULT, Limits
 from broker._messages.codecs import Codecs
 from broker._net.keepalive import Keeper
 from broker._net.leaving import GRACE, leave
@@ -99,7 +99,7 @@ class _Connections:
         self.unsafeTracebacks = unsafeTracebacks
         self.security = security
         self.registry = registry
-        self.limits = limits or Limits()
+        self.limits = limits or DEFAULT
         self.reactor = reactor
         if keepalive is not None and not keepalive > 0:
             raise ValueError(f"keepalive is a positive number of seconds, or None, not {keepalive!r}")

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from broker._limits import Limits
+from broker._limits import DEFAULT, Limits
 from broker._messages.messages import Call, Unknown
 from broker._objects.cacheable import RemoteCacheObserver
 from broker._objects.calling import Calling
@@ -85,7 +85,7 @@ class Broker(Calling):
         self.isClient = isClient
         self.security = security
         self.registry = registry
-        self.limits = limits or Limits()
+        self.limits = limits or DEFAULT
         self.plain = bool(getattr(security, "allows_plain", False))
         self.disconnected = False
         self.session = Session(
