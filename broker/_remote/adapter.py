@@ -155,8 +155,11 @@ class Owner:
         """
         arguments, named = positional(broker.unserialize(args)), keywords(broker.unserialize(kw))
         side = side_of(broker)
-        if message[:1] == "." and scalars(arguments) and (not named or scalars(named.values())):
-            step = Step(Verb.CALL, 0, clean(message[1:]), list(arguments), named)
+        short = message[:1]
+        if short == ":" or (short == "." and scalars(arguments) and (not named or scalars(named.values()))):
+            # The usual operations, in fewer steps.
+            name = clean(message[1:])
+            step = Step(Verb.GET, 0, name) if short == ":" else Step(Verb.CALL, 0, name, list(arguments), named)
             run = Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [step], {})
             return self._run(run, adapter)
         homes: dict[int, tuple[Any, Policy]] = {}
@@ -171,7 +174,7 @@ class Owner:
         if message == _MESSAGE:
             want, steps, notes = self._program(unpacker, arguments)
         else:
-            name = clean(message[1:] if message[:1] == "." else message)
+            name = clean(message[1:] if short == "." else message)
             steps = [Step(Verb.CALL, 0, name, unpacker.value(list(arguments)), unpacker.value(named))]
         run = Run(
             self.invoke,
@@ -185,7 +188,7 @@ class Owner:
             notes,
             unpacker.has_results,
         )
-        if message != _MESSAGE and message[:1] != ".":
+        if message != _MESSAGE and short != ".":
             return self._plainly(run)
         return self._run(run, adapter)
 

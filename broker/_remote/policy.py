@@ -15,6 +15,9 @@ __all__ = ["Batch", "Override", "Policy", "Quota"]
 #: The verbs that name an attribute.
 _NAMED: Final = frozenset((Verb.GET, Verb.SET, Verb.DEL, Verb.CALL, Verb.SEND, Verb.THROW, Verb.CLOSE))
 
+#: So many decisions are remembered.
+_KNOWN: Final = 4096
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -103,6 +106,9 @@ class Policy:
     text: Literal["local", "str", "remote"] = "local"
     batch: Batch = field(default_factory=Batch)
 
+    #: What was decided, by type, operation and name: nothing else matters.
+    known: dict[tuple[type, Verb, str], str] = field(default_factory=dict, init=False, repr=False)
+
     def but(self, **changes: Any) -> Policy:
         """Return this policy with some fields changed."""
         return replace(self, **changes)
@@ -133,6 +139,19 @@ class Policy:
         return name
 
     def _named(self, value: Any, verb: Verb, name: str) -> str:
+        kind = type(value)
+        if kind is type:
+            return self._decided(value, verb, name)
+        known = self.known.get((kind, verb, name))
+        if known is None:
+            known = self._decided(value, verb, name)
+            if len(self.known) >= _KNOWN:
+                # Names come from peers.
+                self.known.clear()
+            self.known[kind, verb, name] = known
+        return known
+
+    def _decided(self, value: Any, verb: Verb, name: str) -> str:
         expose = self.expose
         found = expose.reach(value, name)
         allowed = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
-from broker._remote.held import Pending
+from broker._remote.held import Pending, state_of
 from broker._remote.policy import Policy
 from broker._remote.verbs import INPLACE, Verb, Want
 from broker._values.path import brief
@@ -63,13 +63,13 @@ class Node:
 class HasNode(Pending):
     """The base of what stands for an operation that has not been sent: expressions, methods of proxies.
 
-    :param node: the operation.
+    :param node: the operation; None for a method, whose proxy and name are in `more`: it is seldom needed.
     :param more: whatever a subclass keeps besides. No name leads to either of them.
     """
 
     __slots__ = ("more", "node")
 
-    def __init__(self, node: Node, more: Any = None) -> None:
+    def __init__(self, node: Node | None, more: Any = None) -> None:
         _NODE.__set__(self, node)
         _MORE.__set__(self, more)
 
@@ -82,7 +82,14 @@ del HasNode.node, HasNode.more  # type: ignore[attr-defined]
 
 def node_of(value: Any) -> Node | None:
     """Return the operation that a value stands for, or None."""
-    return _NODE.__get__(value) if issubclass(type(value), HasNode) else None
+    if not issubclass(type(value), HasNode):
+        return None
+    node: Node | None = _NODE.__get__(value)
+    if node is None:
+        proxy, name = _MORE.__get__(value)
+        node = Node(state_of(proxy).reference).then(Verb.GET, name)
+        _NODE.__set__(value, node)
+    return node
 
 
 def more_of(value: HasNode) -> Any:

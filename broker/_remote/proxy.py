@@ -15,7 +15,7 @@ from broker._remote.descriptors import ABCS, Descriptor
 from broker._remote.held import Held, HeldState, set_state, state_of
 from broker._remote.names import clean, is_dunder, is_local
 from broker._remote.operate import local_text, perform
-from broker._remote.program import HasNode, Node, more_of
+from broker._remote.program import HasNode, more_of
 from broker._remote.side import Kind, side_of
 from broker._remote.special import iterator_of, methods_for
 from broker._remote.verbs import Verb, Want
@@ -144,7 +144,7 @@ class Method(HasNode):
     __slots__ = ("__weakref__",)
 
     def __init__(self, proxy: Held, name: str) -> None:
-        super().__init__(Node(state_of(proxy).reference).then(Verb.GET, name), (proxy, name))
+        super().__init__(None, (proxy, name))
 
     def __call__(self, /, *args: Any, **kw: Any) -> Any:
         proxy, name = more_of(self)

@@ -76,7 +76,7 @@ class Relay:
             return broker.serialize(None)
         answer = reference.callRemote(message, *sent[0], **sent[1])
         forth.commit()
-        verbs = message == _MESSAGE or message[:1] == "."
+        verbs = message == _MESSAGE or message[:1] in (".", ":")
 
         def back(result: Any) -> Any:
             translation = _Translation(self, there, here)

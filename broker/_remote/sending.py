@@ -57,6 +57,9 @@ class Reactor:
 
 REACTOR: Final = Reactor()
 
+#: What objects that are not exported say that they have no method for.
+_NOT_TAKEN: Final = ("_.", "_:", "_" + DO.decode())
+
 
 def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     """Send a program.
@@ -77,7 +80,7 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     if view.copies and len(program.nodes) == 1 and not program.notes:
         quick = _send_quickly(reference, program)
         if quick is not None:
-            return _answered(quick, _Answer(side, program, 1))
+            return _Answer(side, program, 1).of(quick)
     compiler = Compiler(reference)
     packer = Packer(side, view.arguments, view.owner, number=compiler.number)
     operands = Packer(side, view.operands, view.owner, number=compiler.number)
@@ -93,7 +96,7 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     if not (inner.called and isinstance(inner.result, Failure)):
         packer.commit()
         operands.commit()
-    return _answered(inner, _Answer(side, program, len(compiler.steps)))
+    return _Answer(side, program, len(compiler.steps)).of(inner)
 
 
 def _send_quickly(reference: RemoteReference, program: Program) -> Deferred[Any] | None:
@@ -108,6 +111,8 @@ def _send_quickly(reference: RemoteReference, program: Program) -> Deferred[Any]
             return None
         if name is not None and program.want is Want.AUTO:
             return reference.callRemote("." + name, *args, **kw)
+    elif verb is Verb.GET and program.want is Want.AUTO:
+        return reference.callRemote(":" + operands[0])
     elif not scalars(operands):
         return None
     return (
@@ -162,51 +167,57 @@ def _notes(program: Program) -> tuple[Any, ...]:
     return (program.notes,) if program.notes else ()
 
 
-def _answered(inner: Deferred[Any], answer: _Answer) -> Deferred[Any]:
-    # What was cancelled is taken all the same when it comes: it may tell what later answers rely on.
-    outer: Deferred[Any] = Deferred(lambda _: _give_up(inner))
-
-    def arrived(result: Any) -> None:
-        if isinstance(result, Failure):
-            outcome = answer.failed(result)
-        else:
-            try:
-                outcome = answer.value(result)
-            except Exception:  # noqa: BLE001  a failure of the owner's, or an answer that makes no sense
-                outcome = Failure()
-        if not outer.called:
-            outer.callback(outcome)
-
-    inner.addBoth(arrived)
-    return outer
-
-
-def _give_up(inner: Deferred[Any]) -> None:
-    """Tell the owner that the result is not wanted any more, where the dialect can say so."""
-    if isinstance(inner, Waiter) and inner.broker is not None and inner.broker.session.native is not None:
-        inner.cancels = "wait"
-        inner.cancel()
-
-
 class _Answer:
-    """Makes of an answer what the view of its program shows."""
+    """Waits for an answer, and makes of it what the view of its program shows.
 
-    __slots__ = ("_count", "_program", "_side")
+    What was cancelled is taken all the same when it comes: it may tell what later answers rely on.
+    """
+
+    __slots__ = ("_count", "_inner", "_outer", "_program", "_side")
 
     def __init__(self, side: Side, program: Program, count: int) -> None:
         self._side = side
         self._program = program
         self._count = count
+        self._inner: Deferred[Any] | None = None
+        self._outer: Deferred[Any] | None = None
+
+    def of(self, inner: Deferred[Any]) -> Deferred[Any]:
+        """Return a Deferred of the result for the Deferred of the answer."""
+        outer: Deferred[Any] = Deferred(self._give_up)
+        self._inner, self._outer = inner, outer
+        inner.addBoth(self._arrived)
+        return outer
+
+    def _arrived(self, result: Any) -> None:
+        if isinstance(result, Failure):
+            outcome: Any = self.failed(result)
+        else:
+            try:
+                outcome = self.value(result)
+            except Exception:  # noqa: BLE001  an answer that makes no sense
+                outcome = Failure()
+        # Nothing keeps anything else from now on.
+        outer, self._outer, self._inner = self._outer, None, None
+        if outer is not None and not outer.called:
+            outer.callback(outcome)
+
+    def _give_up(self, outer: Deferred[Any]) -> None:
+        """Tell the owner that the result is not wanted any more, where the dialect can say so."""
+        inner = self._inner
+        if isinstance(inner, Waiter) and inner.broker is not None and inner.broker.session.native is not None:
+            inner.cancels = "wait"
+            inner.cancel()
 
     def failed(self, failure: Failure) -> Failure:
         """Return the failure of a call that did not get as far as the object."""
-        if failure.check(NoSuchMethod) and DO.decode() in failure.getErrorMessage():
+        if failure.check(NoSuchMethod) and any(mark in failure.getErrorMessage() for mark in _NOT_TAKEN):
             text = "the object takes no operations: its owner does not export it (see broker.transparent.export)"
             return Failure(TypeError(text))
         return failure
 
     def value(self, packed: Any) -> Any:
-        """Return the result in an answer.
+        """Return the result in an answer, or a Failure.
 
         :raises BadValue: it is malformed.
         """
@@ -220,7 +231,7 @@ class _Answer:
                 self._told(packed[2])
                 return self.value(packed[1])
             if tag == FAILURE and len(packed) == 3:
-                raise self._failure(packed[1], packed[2])
+                return Failure(self._failure(packed[1], packed[2]))
             if tag == SELF:
                 whole = program.whole
                 return self._itself() if whole is None else whole

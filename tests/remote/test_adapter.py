@@ -433,6 +433,8 @@ def test_an_ordinary_object_takes_no_programs(pairs: Pairs) -> None:
     pair = pairs(Root())
     error = pair.failure(expr(pair.root).value.deferred())
     assert isinstance(error, TypeError) and "export" in str(error)
+    for other in (expr(pair.root).call(1), expr(pair.root).call([1]), expr(pair.root) + 1):
+        assert isinstance(pair.failure(other.deferred()), TypeError)
     assert isinstance(pair.failure(pair.root.callRemote("value")), NoSuchMethod)
 
 
