@@ -10,7 +10,38 @@ from broker.errors import ProtocolError
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-__all__ = ["FRAME", "HEAD", "PIECE", "frame", "put_number", "take_number", "varint"]
+__all__ = [
+    "ABORT",
+    "ANSWER",
+    "CACHED",
+    "CACHE_RELEASED",
+    "CALL",
+    "CANCEL",
+    "DEADLINE",
+    "FAILED",
+    "FRAME",
+    "GO_AWAY",
+    "HEAD",
+    "HELLO",
+    "HINTS",
+    "KEYWORDS",
+    "LAST",
+    "NAMED",
+    "NOT_UNDERSTOOD",
+    "OPTIONS",
+    "PART",
+    "PIECE",
+    "PING",
+    "PIPELINED",
+    "PONG",
+    "RELEASE",
+    "RELEASE_CACHE",
+    "WANTS_ANSWER",
+    "frame",
+    "put_number",
+    "take_number",
+    "varint",
+]
 
 #: Most bytes of one frame behind its head. A message that needs more goes in pieces of this size, between which other
 #: messages find their place: at 100 MB/s one piece is 0.7 ms.
