@@ -97,7 +97,7 @@ class BrokerProtocol(Broker, Protocol):
             self._put_off = None
         if self._flow is not None:
             self._flow.close()
-        self.closed(reason)
+        self.closed(self.failed or reason)
         unwatch = getattr(self.factory, "unwatch", None)
         if unwatch is not None:
             unwatch(self)

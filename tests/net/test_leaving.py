@@ -196,3 +196,31 @@ def test_a_connection_that_speaks_another_dialect_is_told_of(
 def test_who_asks_for_nothing_is_told_nothing(lines: list[str]) -> None:
     pair(Service(), client_factory=lambda **kw: broker.ClientFactory(require="pb", **kw))
     assert [line for line in lines if "speaks" in line] == []
+
+
+# Why.
+
+
+def test_calls_learn_why_this_side_gave_up() -> None:
+    clock = Clock()
+    made = pair(Service(), clock=clock, keepalive=20)
+    call = made.root.callRemote("later")
+    made.flush()
+    made.client.transport.pauseProducing()
+    failures = outcome(call)
+    for _ in range(60):
+        made.advance(1)
+    (failure,) = failures
+    assert failure.check(broker.PBConnectionLost)
+    assert failure.value.args[0].check(broker.PeerSilent)
+    assert str(failure.value) == "nothing came from the peer for 40 seconds"
+
+
+def test_calls_learn_of_a_broken_protocol() -> None:
+    made = pair(Service())
+    call = made.root.callRemote("later")
+    made.flush()
+    made.server.transport.write(b"\x02\xff\xff\xff")
+    error = made.failure(call)
+    assert isinstance(error, broker.PBConnectionLost) and error.args[0].check(broker.ProtocolError)
+    assert "a frame of 16777215 bytes" in str(error)
