@@ -15,6 +15,7 @@ from broker.errors import (
     LimitExceeded,
     NoSuchMethod,
     PBConnectionLost,
+    PeerSilent,
     ProtocolError,
     RemoteError,
 )
@@ -80,7 +81,7 @@ def _local(error: BaseException, endpoint: str) -> str:
         return f"this value may not cross: {error}"
     if isinstance(error, LimitExceeded):
         return f"beyond a limit: {error}"
-    if isinstance(error, (PBConnectionLost, DeadReferenceError)):
+    if isinstance(error, (PBConnectionLost, DeadReferenceError, PeerSilent)):
         return f"the connection to {endpoint} was lost: {error}"
     if isinstance(error, ConnectionRefused):
         return f"{endpoint} cannot be spoken with: {error}"

@@ -19,6 +19,7 @@ from broker.errors import (
     InsecureJelly,
     LimitExceeded,
     PBConnectionLost,
+    PeerSilent,
 )
 
 HERE = "tcp:localhost:1"
@@ -36,6 +37,7 @@ HERE = "tcp:localhost:1"
         (LimitExceeded("too long"), "beyond a limit: too long"),
         (PBConnectionLost(OSError("cable")), f"the connection to {HERE} was lost: cable"),
         (PBConnectionLost(BananaError("odd byte")), f"{HERE} does not speak PB: odd byte"),
+        (PBConnectionLost(PeerSilent("nothing came")), f"the connection to {HERE} was lost: nothing came"),
         (DeadReferenceError("gone"), f"the connection to {HERE} was lost: gone"),
         (BananaError("odd byte"), f"{HERE} does not speak PB: odd byte"),
         (ConnectionRefused("no dialect"), f"{HERE} cannot be spoken with: no dialect"),
