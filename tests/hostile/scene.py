@@ -156,17 +156,26 @@ class Scene:
 
     :param root: what is served.
     :param greet: the bytes of the peer's greeting; empty for none.
+    :param peer: the hostile end, if it is not to be the usual one.
     :param options: for the factories.
     """
 
-    def __init__(self, root: Any = None, *, greet: bytes = b"\x02\x82pb", keep: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        root: Any = None,
+        *,
+        greet: bytes = b"\x02\x82pb",
+        keep: bool = True,
+        peer: Any = None,
+        **options: Any,
+    ) -> None:
         self.service = Service() if root is None else root
         self.log = Log()
         clock = options.pop("clock", None)
         high_water = options.pop("high_water", 64 * 1024)
         self.honest = pair(self.service, clock=clock, **options)
         self.factory = self.honest.server_factory
-        self.peer = Peer(keep)
+        self.peer = Peer(keep) if peer is None else peer
         self.server = self.factory.buildProtocol(MemoryAddress("client", 99))
         self.wire = Wire(self.peer, self.server, number=99, clock=clock, high_water=high_water)
         if greet:
