@@ -34,14 +34,27 @@ class RemoteReference(Serializable):
     :ivar perspective: the perspective that was current when it was received, or None.
     """
 
+    # Programs hold very many of these; other attributes still go to a dictionary, made when there is one.
+    __slots__ = ("_callbacks", "broker", "luid", "perspective")
+
+    doRefCount: Any = True
+
     _same: RemoteReference | None = None
 
     def __init__(self, perspective: Any, broker: Broker, luid: int | bytes, doRefCount: bool) -> None:
         self.perspective = perspective
         self.broker = broker
         self.luid = luid
-        self.doRefCount = doRefCount
-        self.disconnectCallbacks: list[Callable[[RemoteReference], object]] = []
+        if not doRefCount:
+            self.doRefCount = doRefCount
+        self._callbacks: list[Callable[[RemoteReference], object]] | None = None
+
+    @property
+    def disconnectCallbacks(self) -> list[Callable[[RemoteReference], object]]:
+        """Whom to tell when the connection goes."""
+        if self._callbacks is None:
+            self._callbacks = []
+        return self._callbacks
 
     def callRemote(self, _name: str | bytes, /, *args: Any, **kw: Any) -> Deferred[Any]:
         """Call a method of the object.
@@ -99,8 +112,8 @@ class RemoteReference(Serializable):
                 self.broker.dontNotifyOnDisconnect(self._disconnected)
 
     def _disconnected(self) -> None:
-        callbacks, self.disconnectCallbacks = self.disconnectCallbacks, []
-        for callback in callbacks:
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
             self.broker.guarded(callback, self)
 
     def jellyFor(self, jellier: Any) -> Any:

@@ -122,7 +122,7 @@ class Tables:
         assert isinstance(number, int)
         self._room(len(self.session.imports.entries), "reference")
         key = _reference_key(number, reference.perspective, reference.__class__)
-        self.session.imports.add(key, number, reference)
+        self.session.imports.add(key, reference)
         if self._receipts is not None:
             self._receipts.append(number)
 
@@ -210,7 +210,7 @@ class Tables:
 
     def importCache(self, number: int, face: Any) -> None:
         """Keep track of what users hold of a copy of theirs."""
-        self.session.caches.faces.add(number, number, face)
+        self.session.caches.faces.add(number, face)
 
     def cachedLocallyAs(self, cid: int) -> Any:
         """Return the state-keeping object for a copy of theirs.
@@ -236,7 +236,7 @@ class Tables:
             caches.faces.count_again(number)
             return face
         face = caches.cores[number]._borgify()
-        caches.faces.add(number, number, face)
+        caches.faces.add(number, face)
         return face
 
 

@@ -20,16 +20,21 @@ __all__ = ["Import", "Imports"]
 class Import(weakref.ref[Any]):
     """The weak reference to a stand-in, which is also its table entry.
 
-    :ivar number: the number they gave the object.
-    :ivar key: its place in the table.
+    :ivar key: its place in the table: the number they gave the object, or a tuple that begins with that.
     :ivar count: how many times it was received and not yet released.
     """
 
-    __slots__ = ("count", "key", "number")
+    __slots__ = ("count", "key")
 
-    number: int
     key: Hashable
     count: int
+
+    @property
+    def number(self) -> int:
+        """The number they gave the object."""
+        key: Any = self.key
+        number: int = key if type(key) is int else key[0]
+        return number
 
 
 class Imports:
@@ -63,14 +68,13 @@ class Imports:
         """Count one more receipt of a known object."""
         self.entries[key].count += 1
 
-    def add(self, key: Hashable, number: int, stand_in: Any) -> None:
+    def add(self, key: Hashable, stand_in: Any) -> None:
         """Enter a new stand-in with a count of one, and what a dead predecessor still owes."""
         if self._note is None:
             self._dropped = []
             self._note = self._on_drop
         entry = Import(stand_in, self._note)
         entry.key = key
-        entry.number = number
         before = self.entries.get(key)
         entry.count = 1 if before is None else before.count + 1
         self.entries[key] = entry

@@ -103,7 +103,7 @@ def imports() -> tuple[Imports, list[str]]:
 def test_import_is_released_with_its_count() -> None:
     table, woken = imports()
     thing = Thing()
-    table.add(7, 7, thing)
+    table.add(7, thing)
     table.count_again(7)
     table.count_again(7)
     assert table.get(7) is thing and not table.owing and table.releases() == []
@@ -117,12 +117,12 @@ def test_import_is_released_with_its_count() -> None:
 def test_an_import_received_again_before_its_release() -> None:
     table, _ = imports()
     first: Any = Thing()
-    table.add(7, 7, first)
+    table.add(7, first)
     del first
     gc.collect()
     second = Thing()
     assert table.get(7) is None
-    table.add(7, 7, second)
+    table.add(7, second)
     assert table.releases() == [], "the second one owes for both"
     del second
     gc.collect()
@@ -132,7 +132,7 @@ def test_an_import_received_again_before_its_release() -> None:
 def test_an_import_dropped_by_another_thread_wakes_and_no_more() -> None:
     table, woken = imports()
     held = [Thing()]
-    table.add(1, 1, held[0])
+    table.add(1, held[0])
     thread = threading.Thread(target=held.clear, name="elsewhere")
     thread.start()
     thread.join()
@@ -192,7 +192,7 @@ class Link(RuleBasedStateMachine):
             stand_in = self.imports.get(number)
             if stand_in is None:
                 stand_in = Thing()
-                self.imports.add(number, number, stand_in)
+                self.imports.add(number, stand_in)
             else:
                 self.imports.count_again(number)
             received.append([stand_in])
