@@ -25,6 +25,13 @@ PAIRS: dict[str, tuple[str, str]] = {
     ),
     "callback": ("3...\n2...\n1...\nlift-off\n", "3: heard\n2: heard\n1: heard\n"),
     "pond": ("the pond is safe, all 15 of them\n", "got a ReceivedPond with ['frogs', 'toads']\n"),
+    "patience": (
+        "too late: no answer within 0.5 seconds\nthe table was given up\n"
+        "the vase is not waited for, and glued all the same\n",
+        "painting the chair: 0.5 seconds\nthe chair stays half painted\n"
+        "painting the table: 30.0 seconds\nthe table stays half painted\n"
+        "gluing the vase\nthe vase is glued\n",
+    ),
     "ducks": ("ducks: Huey, Dewey\nducks: Huey, Dewey, Louie\nstill the same pond: True\n", "0 copies left\n"),
 }
 #: Modules that the programs of a pair share, and the programs with a test of their own below.
