@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from broker._values.graph import Keys
@@ -15,7 +16,7 @@ __all__ = ["fill_dict", "fill_set"]
 
 #: In fewer keys than this it does not matter how many hash alike.
 _MANY: Final = 64
-#: How many keys, on the average, may have the same hash. Honest ones have a hash each.
+#: With how many of the same hash a key may have to be compared, on the average. Honest ones have a hash each.
 _ALIKE: Final = 8
 #: Types whose hashes a peer cannot choose, or of which only few values hash alike.
 _SAFE: Final[frozenset[type]] = frozenset((str, bytes, bool, float, type(None)))
@@ -77,8 +78,9 @@ def _check(items: list[Any], guard: Keys | None) -> None:
     if not kinds or kinds == {int} and -0x8000000000000000 <= min(items) and max(items) <= 0x7FFFFFFFFFFFFFFF:
         return
     try:
-        hashes = set(map(hash, items))
+        hashes = Counter(map(hash, items))
     except TypeError:
         raise BadValue("a key that cannot be hashed") from None
-    if len(hashes) * _ALIKE < len(items):
-        raise LimitExceeded(f"{len(items)} keys with {len(hashes)} hashes")
+    # Not how many hashes there are: among many honest keys a few thousand may be that are alike.
+    if sum([count * count for count in hashes.values()]) > len(items) * _ALIKE:
+        raise LimitExceeded(f"{len(items)} keys with {len(hashes)} hashes, the most frequent {max(hashes.values())} times")
