@@ -490,7 +490,7 @@ def test_names_have_a_length_in_one_byte(name: str) -> None:
         called(**{name: b"n" * 256})
     names: Any = [b"n" * 256 if each == name else b"n" for each in ("target", "method")]
     with pytest.raises(LimitExceeded, match="a name of 256 bytes"):
-        made().encode_plain(1, *names, (), {})
+        made().encode_plain(1, names[0], names[1], (), {})
 
 
 def test_what_is_not_of_this_dialect_is_not_sent() -> None:
