@@ -1,0 +1,1 @@
+"""The core in both its forms, side by side in one process."""

@@ -1,0 +1,64 @@
+"""One case after the other in both forms of the core."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from tests.compiled import cases, twins
+from tests.compiled.compare import Differ, outcome, the_same
+from tests.compiled.subjects import SUBJECTS, Subject
+
+__all__ = ["Pair", "pairs"]
+
+
+class Pair:
+    """A codec in both forms."""
+
+    def __init__(self, kind: type[Subject], interpreted: twins.Core, compiled: twins.Core) -> None:
+        self._kind = kind
+        self._interpreted = interpreted
+        self._compiled = compiled
+        # What there is no valid form for is damaged, too.
+        self._last = b""
+
+    def lower(self, value: Any) -> bytes:
+        """Lower a value in both forms, and return its bytes, or others if it has none."""
+        wanted = outcome(lambda: self._kind(self._interpreted).lower(value))
+        the_same(wanted, outcome(lambda: self._kind(self._compiled).lower(value)))
+        if wanted[0] == "gave":
+            self._last = wanted[1]
+        return self._last
+
+    def lift(self, pieces: list[bytes]) -> None:
+        """Lift bytes in both forms."""
+        wanted = outcome(lambda: self._kind(self._interpreted).lift(pieces))
+        the_same(wanted, outcome(lambda: self._kind(self._compiled).lift(pieces)))
+
+    def run(self, seed: int) -> Iterator[int]:
+        """Try cases without end; gives how many it were, now and then.
+
+        :raises Differ: the forms do not do the same; the text has what is needed to see it again.
+        """
+        source = random.Random(f"{self._kind.__name__} {seed}")
+        done = 0
+        while True:
+            value = cases.value(source)
+            pieces: list[bytes] = []
+            try:
+                data = self.lower(value)
+                for _ in range(4):
+                    pieces = cases.cut(source, cases.damaged(source, data))
+                    self.lift(pieces)
+            except Differ as error:
+                what = f"the bytes {pieces!r}" if pieces else f"the value {value!r}"
+                raise Differ(f"{self._kind.__name__}, {what}: {error}") from None
+            done += 5
+            yield done
+
+
+def pairs() -> dict[str, Pair]:
+    """Return every subject in both forms, by name. What runs must be compiled."""
+    interpreted, running = twins.interpreted(), twins.running()
+    return {name: Pair(kind, interpreted, running) for name, kind in SUBJECTS.items()}
