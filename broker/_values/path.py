@@ -17,6 +17,9 @@ _SHOWN: Final = 16
 
 def brief(thing: Any) -> str:
     """Return a short description of a part of a value that may be of any size and depth."""
+    # Compiled, what is known to be an integer is one: a truth value would be shown as its number.
+    if isinstance(thing, bool):
+        return str(thing)
     if isinstance(thing, (str, bytes, int)):
         if isinstance(thing, int) and thing.bit_length() > 512:
             return f"an integer of {thing.bit_length()} bits"

@@ -31,6 +31,13 @@ def the_same(interpreted: Any, compiled: Any) -> None:
 
     :raises Differ: something is not the same.
     """
+    try:
+        _compare(interpreted, compiled)
+    except Differ as error:
+        raise Differ(f"{error}\nInterpreted: {interpreted!r:.1000}\nCompiled: {compiled!r:.1000}") from None
+
+
+def _compare(interpreted: Any, compiled: Any) -> None:
     there: dict[int, Any] = {}
     back: dict[int, Any] = {}
     waiting = [(interpreted, compiled)]

@@ -36,25 +36,41 @@ class Pair:
         wanted = outcome(lambda: self._kind(self._interpreted).lift(pieces))
         the_same(wanted, outcome(lambda: self._kind(self._compiled).lift(pieces)))
 
-    def run(self, seed: int) -> Iterator[int]:
-        """Try cases without end; gives how many it were, now and then.
+    def invent(self, source: random.Random) -> bytes:
+        """Return bytes to be lifted: those of a value, or of a form that there may be no value for."""
+        if not source.randrange(4):
+            data = self._kind(self._interpreted).invented(cases.form(source))
+            if data is not None:
+                return data
+        value = cases.value(source)
+        try:
+            return self.lower(value)
+        except Differ as error:
+            raise Differ(f"{self._kind.__name__}: {error}\nFor the value {value!r}") from None
+
+    def check(self, source: random.Random) -> int:
+        """Try a value, and what is left of its bytes when they are damaged; returns how many cases it were.
 
         :raises Differ: the forms do not do the same; the text has what is needed to see it again.
+        """
+        data = self.invent(source)
+        for _ in range(4):
+            pieces = cases.cut(source, cases.damaged(source, data))
+            try:
+                self.lift(pieces)
+            except Differ as error:
+                raise Differ(f"{self._kind.__name__}: {error}\nFor the bytes {pieces!r}") from None
+        return 5
+
+    def run(self, seed: int) -> Iterator[int]:
+        """Try cases without end; gives how many it were so far.
+
+        :raises Differ: as `check` does.
         """
         source = random.Random(f"{self._kind.__name__} {seed}")
         done = 0
         while True:
-            value = cases.value(source)
-            pieces: list[bytes] = []
-            try:
-                data = self.lower(value)
-                for _ in range(4):
-                    pieces = cases.cut(source, cases.damaged(source, data))
-                    self.lift(pieces)
-            except Differ as error:
-                what = f"the bytes {pieces!r}" if pieces else f"the value {value!r}"
-                raise Differ(f"{self._kind.__name__}, {what}: {error}") from None
-            done += 5
+            done += self.check(source)
             yield done
 
 

@@ -33,8 +33,20 @@ class Subject:
         """Return what becomes of bytes."""
         raise NotImplementedError
 
+    def invented(self, form: Any) -> bytes | None:
+        """Return the bytes of an s-expression of PB, right or wrong; None where there are none in the bytes."""
+        return None
 
-class Banana(Subject):
+
+class _Forms(Subject):
+    """A codec of s-expressions."""
+
+    def invented(self, form: Any) -> bytes | None:
+        data: bytes = self.core["_wire.banana"].encode(form, vocabulary=True)
+        return data
+
+
+class Banana(_Forms):
     """S-expressions and tokens."""
 
     def lower(self, value: Any) -> bytes:
@@ -51,7 +63,7 @@ class Banana(Subject):
         return found, decoder.take_rest()
 
 
-class Jelly(Subject):
+class Jelly(_Forms):
     """The long way of PB."""
 
     def lower(self, value: Any) -> bytes:
@@ -70,7 +82,7 @@ class Jelly(Subject):
         return lifter.unjellyFull(expression), end
 
 
-class Plain(Subject):
+class Plain(_Forms):
     """The short way of PB, a form that comes in pieces gone on with."""
 
     def lower(self, value: Any) -> bytes:
@@ -131,6 +143,11 @@ class PB(_Messages):
 
     def dialect(self) -> Any:
         return self.core["_messages.pb"].PBDialect(self.limits, send_string=2_000)
+
+    def invented(self, form: Any) -> bytes | None:
+        call = [b"message", 1, b"root", b"echo", 1, form, [b"dictionary"]]
+        data: bytes = self.core["_wire.banana"].encode(call, vocabulary=True)
+        return data
 
 
 class Messages(_Messages):

@@ -27,7 +27,7 @@ class Core:
 
 
 #: What subjects use; importing these brings in everything below them.
-MODULES = ("_messages.native", "_messages.pb", "_wire.greeting")
+MODULES = ("_messages.native", "_messages.pb", "_values.jelly", "_values.unjelly", "_wire.greeting")
 
 
 class _SourcesOnly(MetaPathFinder):
