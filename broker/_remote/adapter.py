@@ -12,6 +12,7 @@ from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
 from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, scalars
 from broker._remote.descriptors import describe, own_names
+from broker._remote.elsewhere import Family
 from broker._remote.exported import Exported
 from broker._remote.expose import Expose
 from broker._remote.faults import describe_exception
@@ -67,13 +68,14 @@ class Owner:
         self._others: dict[Policy, Owner] = {policy: self}
         self._streams: Owner | None = None
         self._relay: Relay | None = None
+        self._family = Family()
 
     def under(self, policy: Policy) -> Owner:
         """Return the owner that serves under another policy what is reached through this one."""
         other = self._others.get(policy)
         if other is None:
             other = type(self)(policy, self.presenter)
-            other._shared, other._others = self._shared, self._others
+            other._shared, other._others, other._family = self._shared, self._others, self._family
             self._others[policy] = other
         return other
 
@@ -106,8 +108,12 @@ class Owner:
         names = self._names(side, adapter)
         if identity in side.told or identity in pushed:
             return (identity, names) if names else (identity,)
+        given = self._family.pass_for(side)
         pushed.append(identity)
-        return (identity, names, descriptor.encoded())
+        if given.connection in side.told or given.connection in pushed:
+            return (identity, names, descriptor.encoded())
+        pushed.append(given.connection)
+        return (identity, names, descriptor.encoded(), tuple(given))
 
     def _names(self, side: Side, adapter: Exported) -> tuple[str, ...]:
         adapter.told = _own(adapter.object)
@@ -169,7 +175,7 @@ class Owner:
             homes[id(value)] = (value, come.owner.policy)
             return value
 
-        unpacker = Unpacker(side, self.presenter, home, self.policy.quota.types)
+        unpacker = Unpacker(side, self.presenter, home, self.policy.quota.types, self._family.find)
         want, notes = Want.AUTO, None
         if message == _MESSAGE:
             want, steps, notes = self._program(unpacker, arguments)

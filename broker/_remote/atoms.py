@@ -17,6 +17,7 @@ from broker.errors import BadValue
 __all__ = [
     "BATCH",
     "CARRIED",
+    "ELSEWHERE",
     "FAILURE",
     "LARGE",
     "NAMES",
@@ -39,6 +40,7 @@ QUOTED: Final = b"\0q"  #: A tuple of the user's, its items.
 RESULT: Final = b"\0k"  #: The number of a value of the program.
 STREAM: Final = b"\0s"  #: A reference to an iterator or None, and a batch: items, whether that is all, failure, value.
 BATCH: Final = b"\0b"  #: A batch.
+ELSEWHERE: Final = b"\0o"  #: An object of the receiver's, named as on another connection: connection, number, proof.
 SELF: Final = b"\0="  #: The object that was asked.
 NAMES: Final = b"\0n"  #: An answer, and the names of the attributes that the object asked has got by now.
 FAILURE: Final = b"\0!"  #: The description of an exception, and the number of the step that raised it.

@@ -13,13 +13,14 @@ from typing import Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
 from broker._remote.atoms import CARRIED, LARGE, ODD, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lower_odd
+from broker._remote.elsewhere import name_elsewhere
 from broker._remote.exported import Exported
 from broker._remote.faults import describe_exception
 from broker._remote.forms import CONTAINERS, Form, Rules, Said
 from broker._remote.held import Pending, reference_of
 from broker._remote.names import INTERPRETER
 from broker._remote.policy import Override
-from broker._remote.side import Side
+from broker._remote.side import Side, side_of
 from broker._remote.streams import Stream, Taken
 from broker._remote.verbs import Refused, Result, Want
 from broker._values.jellyable import Jellyable
@@ -213,6 +214,10 @@ class Packer:
     def _reference(self, reference: RemoteReference) -> Any:
         if reference.broker is self.side.broker:
             return reference if self._bare else (REFERENCE, reference)
+        if not self._bare:
+            named = name_elsewhere(side_of(reference.broker).theirs, self.side.theirs, reference.luid)
+            if named is not None:
+                return named
         return self.offer(self.lender.relay(self.side, reference))
 
     def _refusal(self, value: Any, what: str) -> InsecureJelly:

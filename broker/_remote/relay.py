@@ -136,7 +136,7 @@ class _Translation:
         return self._object(value)
 
     def _introduced(self, form: tuple[Any, ...]) -> Any:
-        if not 2 <= len(form) <= 5:
+        if not 2 <= len(form) <= 6:
             raise BadValue("a reference with too many parts")
         if len(form) > 2 and isinstance(form[1], RemoteReference):
             introduce(self.source, form[1], form[2:], self.relay.policy.quota.types)

@@ -36,6 +36,8 @@ class Side:
     :ivar told: the identities of the descriptors that the peer was sent.
     :ivar kinds: what is known of the references held.
     :ivar proxies: living proxies, so that an object that is received again is the same proxy.
+    :ivar passes: the passes that owners of this side have given the peer, see `broker._remote.elsewhere`.
+    :ivar theirs: the pass that the peer has given, or None.
     :ivar numbered: references by number to objects that the peer serves under a name, by that name.
     :ivar relayed: what stands for objects of the peer that were passed on to other peers.
     :ivar views: how objects of the peer are looked at, by policy and transport.
@@ -50,6 +52,8 @@ class Side:
         self.told: set[bytes] = set()
         self.kinds: WeakKeyDictionary[RemoteReference, Kind] = WeakKeyDictionary()
         self.proxies: WeakValueDictionary[Any, Any] = WeakValueDictionary()
+        self.passes: dict[bytes, Any] = {}
+        self.theirs: Any = None
         self.numbered: WeakValueDictionary[Any, RemoteReference] = WeakValueDictionary()
         self.relayed: WeakValueDictionary[RemoteReference, Any] = WeakValueDictionary()
         self.views: dict[Any, Any] = {}

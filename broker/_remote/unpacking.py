@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import CARRIED, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lift_odd
+from broker._remote.atoms import CARRIED, ELSEWHERE, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lift_odd
 from broker._remote.descriptors import decode, digest
+from broker._remote.elsewhere import decode_pass
 from broker._remote.exported import Exported, Relayed
 from broker._remote.faults import rebuild
 from broker._remote.forms import CONTAINERS
@@ -52,19 +53,26 @@ class Unpacker:
     :param presenter: shows objects of the peer.
     :param home: called for every object of ours that came home; returns what stands for it.
     :param types: most descriptors that are kept of the peer.
+    :param elsewhere: finds objects of ours that are named as on another connection.
     :ivar has_results: whether there is a result of an earlier step among the values.
     """
 
-    __slots__ = ("_depth", "_home", "_presenter", "_seen", "_types", "has_results", "side")
+    __slots__ = ("_depth", "_elsewhere", "_home", "_presenter", "_seen", "_types", "has_results", "side")
 
     def __init__(
-        self, side: Side, presenter: Presenter, home: Callable[[Exported], Any] | None = None, types: int = 4096
+        self,
+        side: Side,
+        presenter: Presenter,
+        home: Callable[[Exported], Any] | None = None,
+        types: int = 4096,
+        elsewhere: Callable[[Side, tuple[Any, ...]], Exported] | None = None,
     ) -> None:
         self.side = side
         self.has_results = False
         self._presenter = presenter
         self._home = home
         self._types = types
+        self._elsewhere = elsewhere
         self._depth = 0
         self._seen: set[int] | None = None
 
@@ -132,6 +140,8 @@ class Unpacker:
         if tag == RESULT and len(form) == 2 and type(form[1]) is int:
             self.has_results = True
             return Result(form[1])
+        if tag == ELSEWHERE and self._elsewhere is not None:
+            return self._came_home(self._elsewhere(self.side, form))
         if tag == STREAM and len(form) == 6:
             reference = form[1]
             if reference is not None and not isinstance(reference, RemoteReference):
@@ -151,7 +161,7 @@ class Unpacker:
 
     def _reference(self, form: tuple[Any, ...]) -> Any:
         """Return what stands for ``(tag reference [identity of its type [own names [descriptor]]])``."""
-        if not 2 <= len(form) <= 5:
+        if not 2 <= len(form) <= 6:
             raise BadValue("a reference with too many parts")
         reference = form[1]
         if type(reference) is Exported:
@@ -175,6 +185,8 @@ def introduce(side: Side, reference: RemoteReference, told: tuple[Any, ...], lim
     :param limit: most descriptors that are kept of the peer.
     :raises BadValue: it is malformed.
     """
+    if len(told) > 3:
+        side.theirs = decode_pass(told[3])
     identity = told[0]
     if type(identity) is not bytes or len(identity) != 8:
         raise BadValue("the identity of a type is eight bytes")

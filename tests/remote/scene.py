@@ -30,11 +30,12 @@ class Messages:
     :ivar calls: the calls that were sent to the server.
     :ivar answers: the answers that were sent to the client.
     :ivar asked: the calls that were sent to the client.
+    :ivar others: what else was sent to the server: releases.
     :ivar writes: the writes of the client.
     """
 
     def __init__(self) -> None:
-        self.calls = self.answers = self.asked = self.writes = 0
+        self.calls = self.answers = self.asked = self.others = self.writes = 0
 
 
 @contextmanager
@@ -49,6 +50,7 @@ def counted(pair: Pair) -> Iterator[Messages]:
     kinds = _frames if pair.client.session.native is not None else _expressions
     for kind in kinds(b"".join(data for to, data in written if to == "server")):
         messages.calls += kind == "call"
+        messages.others += kind == "other"
     for kind in kinds(b"".join(data for to, data in written if to == "client")):
         messages.answers += kind == "answer"
         messages.asked += kind == "call"

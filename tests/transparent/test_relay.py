@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from broker.errors import InsecureJelly, PBConnectionLost
+from broker._remote.elsewhere import decode_pass, name_elsewhere
+from broker._remote.side import side_of
+from broker._remote.verbs import DO
+from broker.errors import BadValue, InsecureJelly, PBConnectionLost
 from broker.testing import Pair, assert_empty
 from broker.testing.harness import Pairs
-from broker.transparent import LIVE, Foreign, export, live, same, value
+from broker.transparent import LIVE, Foreign, export, live, reference, same, value
 from tests.remote.scene import Tree, Waiting
 
 
@@ -135,3 +138,50 @@ def test_a_policy_may_refuse(pairs: Pairs) -> None:
         first.hold(second)
     with pytest.raises(InsecureJelly):
         first.echo({"a": [second]})
+
+
+def test_another_connection_of_the_same_owner_leads_home(pairs: Pairs) -> None:
+    tree = Tree()
+    one = pairs(export(tree, LIVE))
+    other = one.another()
+    pairs.made.append(other)
+    first, second = live(one.root, transport=Waiting(one)), live(other.root, transport=Waiting(other))
+    child = first.child(0)
+    second.hold([child, first])
+    assert tree.held[0] is tree.children[0] and tree.held[1] is tree, (
+        "the objects themselves, over whichever connection"
+    )
+    assert second.is_me(first) is True and second.child(0).is_me(child) is True
+    tree.held = None
+
+
+def test_what_is_not_held_elsewhere_is_not_reached(pairs: Pairs) -> None:
+    tree = Tree()
+    one = pairs(export(tree, LIVE))
+    other = one.another()
+    pairs.made.append(other)
+    first, second = live(one.root, transport=Waiting(one)), live(other.root, transport=Waiting(other))
+    child = first.child(0)
+    held, used = (side_of(reference(proxy).broker).theirs for proxy in (first, second))
+    luid = reference(child).luid
+    good = name_elsewhere(held, used, luid)
+    assert good is not None
+    for wrong in (
+        (*good[:3], b"\0" * 16),
+        (*good[:2], luid + 1, good[3]),
+        (good[0], used.connection, *good[2:]),
+        (good[0], b"x", *good[2:]),
+        good[:3],
+        (good[0], good[1], [], good[3]),
+        # For another connection than the one it is used on.
+        name_elsewhere(held, held, luid),
+    ):
+        outcome = other.failure(other.root.callRemote(DO, 0, [[4, 0, "hold", [wrong], {}]]))
+        assert isinstance(outcome, BadValue)
+    del first, child
+    settle(one, other)
+    answer = other.failure(other.root.callRemote(DO, 0, [[4, 0, "hold", [good], {}]]))
+    assert isinstance(answer, BadValue), "nobody holds it there any more"
+    assert name_elsewhere(held, None, 1) is None and name_elsewhere(held, held._replace(family=b"other"), 1) is None
+    with pytest.raises(BadValue):
+        decode_pass((b"short", b"x" * 16, b"y" * 16))
