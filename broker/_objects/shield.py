@@ -13,8 +13,8 @@ from broker._objects.context import CURRENT
 
 __all__ = ["shielded"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class _Shield(Deferred[Any]):
@@ -25,14 +25,14 @@ class _Shield(Deferred[Any]):
 
 
 @overload
-def shielded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Deferred[T]]: ...
+def shielded(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Deferred[_T]]: ...
 
 
 @overload
-def shielded(method: Callable[P, T]) -> Callable[P, T]: ...
+def shielded(method: Callable[_P, _T]) -> Callable[_P, _T]: ...
 
 
-def shielded(method: Callable[P, Any]) -> Callable[P, Any]:
+def shielded(method: Callable[_P, Any]) -> Callable[_P, Any]:
     """Have a served method finish what it began, whatever becomes of its caller.
 
     A caller that cancels a call, or whose deadline is over, has what the method waits for cancelled. For a method that
@@ -45,7 +45,7 @@ def shielded(method: Callable[P, Any]) -> Callable[P, Any]:
     """
 
     @wraps(method)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> Any:
         token = CURRENT.set(None)
         try:
             result = method(*args, **kwargs)
