@@ -90,7 +90,7 @@ class NativeDialect(NativeReader):
             encoder.put(args)
             if kwargs:
                 encoder.put(kwargs)
-            return self._framed(writer)
+            return self._framed(encoder)
         except NotPlain:
             return None
         finally:
@@ -107,7 +107,7 @@ class NativeDialect(NativeReader):
             _open(writer, frames.ANSWER)
             put_number(writer, request)
             encoder.put(value)
-            return self._framed(writer)
+            return self._framed(encoder)
         except NotPlain:
             return None
         finally:
@@ -142,7 +142,7 @@ class NativeDialect(NativeReader):
                 encoder.put(args)
                 if kwargs:
                     encoder.put(kwargs)
-                return self._framed(encoder.writer)
+                return self._framed(encoder)
             except NotPlain:
                 pass
             finally:
@@ -155,7 +155,7 @@ class NativeDialect(NativeReader):
             put_form(encoder, form)
             if kwargs:
                 put_form(encoder, named)
-            return self._framed(encoder.writer)
+            return self._framed(encoder)
         finally:
             self._give_back(encoder)
 
@@ -167,21 +167,22 @@ class NativeDialect(NativeReader):
     def _give_back(self, encoder: NativeEncoder) -> None:
         """Forget what was written, and let others have the encoder."""
         if len(encoder.writer) <= LARGE:
-            encoder.writer.truncate(0)
+            encoder.clear()
             self._idle.append(encoder)
 
-    def _framed(self, writer: BytesWriter) -> bytes:
+    def _framed(self, encoder: NativeEncoder) -> bytes:
         """Return the message that was written, with its length in its head.
 
         :raises LimitExceeded: the peer does not accept one of that size.
         """
-        size: int = len(writer) - HEAD
+        writer = encoder.writer
+        size: int = (encoder.size if encoder.parts else len(writer)) - HEAD
         self._check(size)
         if size <= FRAME:
             writer[1] = size & 0xFF
             writer[2] = size >> 8 & 0xFF
             writer[3] = size >> 16
-        return writer.getvalue()
+        return encoder.take()
 
     def _check(self, size: int) -> None:
         """Let a message of so many bytes pass, or not."""
@@ -249,7 +250,7 @@ class NativeDialect(NativeReader):
             encoder = self._borrow()
             try:
                 encoder.put(value)
-                return Payload(PENDING, encoder.writer.getvalue())
+                return Payload(PENDING, encoder.take())
             except NotPlain:
                 pass
             finally:
@@ -262,7 +263,7 @@ class NativeDialect(NativeReader):
         encoder = self._borrow()
         try:
             put_form(encoder, form)
-            return encoder.writer.getvalue()
+            return encoder.take()
         finally:
             self._give_back(encoder)
 

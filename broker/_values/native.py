@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "NativeEncoder"]
 
+#: Byte strings of this size on are not copied into the writer. A message with one is larger than a frame.
+_LONG: Final = 64 * 1024
 #: The encoder recurses. Containers nested deeper than this go the long way, which does not; 300 fit into the smallest
 #: stack that a thread has anywhere, 128 KiB.
 DEEPEST: Final = 300
@@ -102,18 +104,6 @@ def _put_str(writer: BytesWriter, value: str) -> None:
     writer.write(data)
 
 
-def _put_bytes(writer: BytesWriter, value: bytes) -> None:
-    """Append a byte string."""
-    size = len(value)
-    if size < 256:
-        writer.append(BYTES8)
-        writer.append(size)
-    else:
-        writer.append(BYTES)
-        _put_size(writer, size)
-    writer.write(value)
-
-
 @final
 class NativeEncoder:
     """Encodes values for one connection.
@@ -122,6 +112,7 @@ class NativeEncoder:
     :param elements: most elements of one value that the peer takes. An item is one, an entry of a dictionary two, and
         a set costs four more.
     :ivar writer: what is encoded goes here.
+    :ivar parts: what stands before that, once a long byte string was met: it is not copied until all is joined.
     """
 
     __slots__ = (
@@ -135,11 +126,13 @@ class NativeEncoder:
         "_open",
         "_seen",
         "_shapes",
+        "parts",
         "writer",
     )
 
     def __init__(self, depth: int, elements: int) -> None:
         self.writer = BytesWriter()
+        self.parts: list[bytes] = []
         self._depth: i64 = min(depth, DEEPEST)
         self._clipped = depth > DEEPEST
         self._elements: i64 = min(elements, 0x7FFFFFFFFFFF)
@@ -162,19 +155,34 @@ class NativeEncoder:
             deeper than 300, and the peer may take that.
         :raises LimitExceeded: it is larger or nested deeper than the peer accepts.
         """
-        start = len(self.writer)
-        self.put(value)
-        if not start:
+        before = self.take()
+        try:
+            self.put(value)
             return self.take()
-        data = self.writer.getvalue()[start:]
-        self.writer.truncate(start)
-        return data
+        finally:
+            self.writer.write(before)
 
     def take(self) -> bytes:
         """Return what has been written, and begin anew."""
         data = self.writer.getvalue()
-        self.writer.truncate(0)
+        if self.parts:
+            data = b"".join([*self.parts, data])
+        self.clear()
         return data
+
+    def clear(self) -> None:
+        """Forget what has been written."""
+        self.writer.truncate(0)
+        if self.parts:
+            self.parts.clear()
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been written."""
+        size = len(self.writer)
+        for part in self.parts:
+            size += len(part)
+        return size
 
     def put(self, value: Any) -> None:
         """Append a value to the writer; if that fails, the writer is as it was.
@@ -184,6 +192,7 @@ class NativeEncoder:
         """
         writer = self.writer
         start: i64 = len(writer)
+        parts = len(self.parts)
         done = False
         self._epoch += 1
         self._left = self._elements
@@ -199,6 +208,11 @@ class NativeEncoder:
         finally:
             # Nothing of the value is kept, whatever happened.
             if not done:
+                if len(self.parts) > parts:
+                    before = self.parts[parts]
+                    del self.parts[parts:]
+                    writer.truncate(0)
+                    writer.write(before)
                 writer.truncate(start)
             self._seen.clear()
             self._open.clear()
@@ -228,11 +242,27 @@ class NativeEncoder:
         elif kind is bool:
             writer.append(TRUE if value else FALSE)
         elif kind is bytes:
-            _put_bytes(writer, value)
+            self._put_bytes(writer, value)
         elif kind is set or kind is frozenset:
             self._put_set(writer, value, kind is set, depth)
         else:
             put_rare(writer, value)
+
+    def _put_bytes(self, writer: BytesWriter, value: bytes) -> None:
+        """Append a byte string."""
+        size = len(value)
+        if size < 256:
+            writer.append(BYTES8)
+            writer.append(size)
+        else:
+            writer.append(BYTES)
+            _put_size(writer, size)
+            if size >= _LONG:
+                self.parts.append(writer.getvalue())
+                self.parts.append(value)
+                writer.truncate(0)
+                return
+        writer.write(value)
 
     def _met(self, writer: BytesWriter, value: Any, depth: i64) -> bool:
         """Append a reference to a container that was met before, or give it its number."""
