@@ -124,6 +124,7 @@ def test_any_schedule(steps: list[tuple[Any, ...]], streams: int) -> None:
     check(line, streams)
     # And nothing of it stays behind.
     assert (line.outbox.size, line.outbox.owed, line.outbox.pieces, line.open) == (0, 0, False, {})
+    assert not (line.outbox._gone or line.outbox._lanes or line.outbox._ages)
     number = line.put(100)
     assert line.now == [line.put_in[number].data()]
 
