@@ -11,6 +11,7 @@ from decimal import Decimal
 from struct import Struct
 from typing import Any, Final
 
+from broker._values.alike import MANY, chosen
 from broker._values.payload import PENDING
 from broker._values.plain import MAX_DEPTH, TEXT_HEAD, NotPlain
 from broker._values.scalars import EXPONENT
@@ -39,13 +40,8 @@ _NONE: Final = OUTGOING[b"None"]
 _LIST: Final = OUTGOING[b"list"]
 _TUPLE: Final = OUTGOING[b"tuple"]
 _DICTIONARY: Final = OUTGOING[b"dictionary"]
-_KINDS: Final[dict[bytes, type]] = {
-    b"list": list,
-    b"tuple": tuple,
-    b"dictionary": dict,
-    b"set": set,
-    b"frozenset": frozenset,
-}
+_KINDS: Final[dict[bytes, type]] = {b"list": list, b"tuple": tuple, b"dictionary": dict}
+_KINDS.update({b"set": set, b"frozenset": frozenset})
 _CONTAINERS: Final = frozenset((list, tuple, dict, set, frozenset))
 _HASHABLE: Final = frozenset((tuple, frozenset))
 WRONG: Final = (NotPlain, TypeError, ValueError, ArithmeticError, RecursionError, BananaError)
@@ -199,10 +195,11 @@ class FormReader:
             raise NotPlain("a reference that is not as it should be")
         shared[ident] = value
 
-    def _hashed(self, values: Any) -> None:
-        """Refuse keys and members that may be endless to hash, tuples in tuples, each twice: the long way counts."""
-        if self._shared is not None and any(value and type(value) in _HASHABLE for value in values):
-            raise NotPlain("a shared value may be hashed")
+    def _hashed(self, values: Any, count: int) -> None:
+        """Refuse what may be endless to hash, tuples in tuples, each twice, or hash alike: the long way counts."""
+        shared = self._shared is not None and any(value and type(value) in _HASHABLE for value in values)
+        if shared or (count > MANY and any(map(chosen, values))):
+            raise NotPlain("a shared value, or one of many, may be hashed")
 
     def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
         """Read a byte string, which a head is, and the text inside a form."""
@@ -281,7 +278,7 @@ class FormReader:
             self._leave(Frame(kind, items, count, depth), position)
             raise
         if kind is not list and kind is not tuple:
-            self._hashed(items)
+            self._hashed(items, len(items))
         return (items if kind is list else kind(items)), position
 
     def _entries(
@@ -313,7 +310,7 @@ class FormReader:
                         raise NotPlain("a dictionary entry that is no pair")
                     key = PENDING
                     key, position = self._value(data, position, depth)
-                    self._hashed((key,))
+                    self._hashed((key,), len(entries))
                 number = data[position]
                 if number == 0x84 and position + 9 <= size:
                     entries[key] = _double(data, position + 1)[0]

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sys import getsizeof
 from typing import Any, Final
 
+from broker._values.alike import MANY, Alike, chosen
 from broker._values.byvalue import ByValue
 from broker.errors import BadValue, LimitExceeded
 
@@ -111,7 +112,7 @@ class Keys:
     :param classes: the classes registered.
     """
 
-    __slots__ = ("_classes", "_costs", "_depth", "_left", "shared")
+    __slots__ = ("_alike", "_classes", "_costs", "_depth", "_left", "shared")
 
     def __init__(self, depth: int, classes: dict[type, ByValue] | None = None) -> None:
         self._classes = classes or {}
@@ -119,6 +120,8 @@ class Keys:
         self._costs: dict[int, tuple[Any, int, int]] = {}
         self._depth = depth
         self._left = _HASHED
+        #: By identity of a large dictionary or set: what in it hashes alike.
+        self._alike: dict[int, Alike] = {}
         #: Whether the value has shared parts; if not, its own size and nesting bound everything.
         self.shared = False
 
@@ -184,6 +187,12 @@ class Keys:
                 cost += _digits(item)
         return inner, cost
 
+    def _compare(self, target: Any, key: Any) -> None:
+        alike = self._alike.get(id(target))
+        if alike is None:
+            alike = self._alike[id(target)] = Alike(target)
+        alike.add(hash(key))
+
     def put(self, target: dict[Any, Any], key: Any, value: Any) -> None:
         """Enter something into a dictionary.
 
@@ -191,6 +200,8 @@ class Keys:
         """
         self.check(key)
         try:
+            if len(target) > MANY and chosen(key):
+                self._compare(target, key)
             target[key] = value
         except (TypeError, AttributeError):
             raise BadValue(f"a dictionary key that cannot be hashed, of type {type(key).__name__}") from None
@@ -202,6 +213,8 @@ class Keys:
         """
         self.check(member)
         try:
+            if len(target) > MANY and chosen(member):
+                self._compare(target, member)
             target.add(member)
         except (TypeError, AttributeError):
             raise BadValue(f"a member of a set that cannot be hashed, of type {type(member).__name__}") from None

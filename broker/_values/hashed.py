@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from broker._values.alike import ALIKE, MANY, SAFE
 from broker._values.graph import Keys
 from broker._values.shapes import KnownShapes
 from broker.errors import BadValue, LimitExceeded
@@ -13,13 +14,6 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 __all__ = ["fill_dict", "fill_set"]
-
-#: In fewer keys than this it does not matter how many hash alike.
-_MANY: Final = 64
-#: With how many of the same hash a key may have to be compared, on the average. Honest ones have a hash each.
-_ALIKE: Final = 8
-#: Types whose hashes a peer cannot choose, or of which only few values hash alike.
-_SAFE: Final[frozenset[type]] = frozenset((str, bytes, bool, float, type(None)))
 
 
 def fill_dict(target: dict[Any, Any], items: list[Any], guard: Keys | None, shapes: KnownShapes) -> None:
@@ -30,7 +24,7 @@ def fill_dict(target: dict[Any, Any], items: list[Any], guard: Keys | None, shap
     :raises LimitExceeded: the keys would be too costly to hash.
     """
     count: i64 = len(items)
-    many = count > _MANY * 2
+    many = count > MANY * 2
     if many:
         _check(items[::2], guard)
     position: i64 = 0
@@ -54,7 +48,7 @@ def fill_set(target: set[Any], items: list[Any], guard: Keys | None) -> None:
     :raises BadValue: one cannot be hashed.
     :raises LimitExceeded: they would be too costly to hash.
     """
-    if len(items) > _MANY:
+    if len(items) > MANY:
         _check(items, guard)
     elif guard is not None:
         for item in items:
@@ -66,15 +60,11 @@ def fill_set(target: set[Any], items: list[Any], guard: Keys | None) -> None:
 
 
 def _check(items: list[Any], guard: Keys | None) -> None:
-    """Refuse many keys with the same hash: each would be compared with all of them.
-
-    Python salts the hashes of texts only; a peer can make any number of tuples, large integers, decimals or UUIDs
-    that hash alike.
-    """
+    """Refuse many keys with the same hash: each would be compared with all of them."""
     if guard is not None:
         for item in items:
             guard.check(item)
-    kinds = set(map(type, items)) - _SAFE
+    kinds = set(map(type, items)) - SAFE
     if not kinds or kinds == {int} and -0x8000000000000000 <= min(items) and max(items) <= 0x7FFFFFFFFFFFFFFF:
         return
     try:
@@ -82,5 +72,7 @@ def _check(items: list[Any], guard: Keys | None) -> None:
     except TypeError:
         raise BadValue("a key that cannot be hashed") from None
     # Not how many hashes there are: among many honest keys a few thousand may be that are alike.
-    if sum([count * count for count in hashes.values()]) > len(items) * _ALIKE:
-        raise LimitExceeded(f"{len(items)} keys with {len(hashes)} hashes, the most frequent {max(hashes.values())} times")
+    if sum([count * count for count in hashes.values()]) > len(items) * ALIKE:
+        raise LimitExceeded(
+            f"{len(items)} keys with {len(hashes)} hashes, the most frequent {max(hashes.values())} times"
+        )

@@ -94,6 +94,9 @@ class NativeScene(Scene):
         super().__init__(root, greet=greet, peer=NativePeer(keep), **options)
         assert self.server.dialect == self.honest.server.dialect == "broker/1"
 
+    def __enter__(self) -> NativeScene:
+        return self
+
     def refused(self, answer: list[Any], kind: bytes = b"", request: int = 1) -> None:
         """The answer was an error, of this kind, on that call; and the connection stands."""
         assert self.open

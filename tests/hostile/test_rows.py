@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from broker._limits import Limits
+from broker._objects.broker import Broker
+from broker._session.hello import DIALECTS
 from broker._wire import frames
 from broker._wire.frames import PIECE, frame, varint
 from broker.errors import InsecureJelly, LimitExceeded
 from tests.hostile.native_scene import NativeScene, call, value
-from tests.hostile.scene import CLOSED, peak
+from tests.hostile.scene import CLOSED, Scene, peak
+from tests.hostile.scene import call as pb_call
 
 MIB = 1024 * 1024
 HUGE = b"\xff\xff\xff\xff"
@@ -179,6 +183,53 @@ def test_reference_chain_of_ten_thousand() -> None:
         scene.refused(scene.raw(pieces(call(b"take", ONE + as_key, head=False))))
         scene.logged("was refused")
         scene.alive()
+
+
+# Keys that hash alike: Python salts texts only.
+
+#: Multiples of it hash to 0.
+MODULUS = 2**61 - 1
+ALIKE: list[Any] = [number * MODULUS for number in range(5, 3_005)]
+MIXED: list[Any] = [*range(3_000), *ALIKE]
+
+
+@pytest.mark.parametrize(
+    "keys", [ALIKE, MIXED, [(number,) for number in ALIKE]], ids=["alone", "among others", "tuples"]
+)
+@pytest.mark.parametrize("kind", ["dictionary", "set", "frozenset"])
+def test_keys_that_hash_alike(keys: list[Any], kind: str) -> None:
+    """Each would be compared with all of them: a few megabytes would take hours."""
+    makers: dict[str, Any] = {"dictionary": dict.fromkeys, "set": set, "frozenset": frozenset}
+    with NativeScene() as scene:
+        data = ONE + value(makers[kind](keys))
+        scene.refused(scene.raw(pieces(call(b"take", data, head=False))), b"LimitExceeded")
+        scene.logged("was refused")
+        scene.alive()
+
+
+@pytest.mark.parametrize("keys", [ALIKE, MIXED, [[b"tuple", number] for number in ALIKE]])
+@pytest.mark.parametrize("kind", [b"dictionary", b"set", b"frozenset"])
+@pytest.mark.parametrize("odd", [False, True])
+def test_keys_that_hash_alike_in_pb(keys: list[Any], kind: bytes, odd: bool) -> None:
+    """The same whether the argument is plain or not."""
+    items = [[key, 1] for key in keys] if kind == b"dictionary" else keys
+    with Scene() as scene:
+        odd_one = [[b"local", 12345]] if odd else []
+        scene.refused(scene.raw(pb_call(b"take", [kind, *items], *odd_one)), b"LimitExceeded")
+        scene.logged("have the same hash")
+        scene.alive()
+
+
+@pytest.mark.parametrize("dialects", [DIALECTS, (b"pb", b"none")])
+def test_keys_that_do_not_hash_alike(dialects: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broker, "dialects", dialects)
+    honest: list[Any] = [(row, column) for row in range(-20, 20) for column in range(-20, 20)]
+    honest += [number * 10**30 for number in range(200)]
+    honest += [Decimal(number) / 100 for number in range(201)]
+    with Scene() as scene:
+        assert scene.honest.server.dialect == dialects[0].decode()
+        for thing in (dict.fromkeys(honest), set(honest), frozenset(honest)):
+            assert scene.honest.call(scene.honest.root, "echo", thing) == thing
 
 
 # Depth.

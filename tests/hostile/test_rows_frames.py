@@ -195,7 +195,12 @@ def test_whatever_fills_a_reading_is_handled_in_slices(data: bytes, monkeypatch:
         monkeypatch.setattr(protocol, "SLICE", -1.0)
         turns: list[None] = []
         resume = scene.server._resume
-        monkeypatch.setattr(scene.server, "_resume", lambda: (turns.append(None), resume()))
+
+        def counted() -> None:
+            turns.append(None)
+            resume()
+
+        monkeypatch.setattr(scene.server, "_resume", counted)
         scene.raw(data * count)
         assert len(turns) > count / 100
         assert scene.open and scene.log.take() == []
