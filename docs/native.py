@@ -70,7 +70,7 @@ _FLAGS: dict[str, str] = {
 }
 
 _SETTINGS: dict[str, str] = {
-    "message": "bytes in the body of one message; one that fits into a frame is always taken",
+    "message": "bytes in the body of one call, answer or failure",
     "elements": "elements of one value: an item counts one, an entry of a dictionary two, a set four more than it has",
     "depth": "containers in each other, in one value",
     "references": "objects that the other side may have this one hold by reference, and as many by a cached copy",
