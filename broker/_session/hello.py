@@ -27,11 +27,9 @@ DIALECTS: Final[tuple[bytes, ...]] = (NAME, b"pb", b"none")
 
 
 def reader(limits: Limits) -> Decoder:
-    """Return what reads a greeting."""
-    bounded = limits.message > GREETING_SIZE
-    return Decoder(
-        _GREETING if bounded else replace(limits, prefix=min(limits.prefix, GREETING_PREFIX)), vocabulary=False
-    )
+    """Return what reads a greeting, which has a size of its own: the ceilings are for what comes behind it."""
+    bounded = limits.prefix >= GREETING_PREFIX
+    return Decoder(_GREETING if bounded else replace(_GREETING, prefix=limits.prefix), vocabulary=False)
 
 
 def _settings(name: bytes, limits: Limits) -> dict[str, int]:
