@@ -14,6 +14,7 @@ __all__ = ["main"]
 COMMANDS = {
     "scaling": ("scaling", "time for each element, from 1k to 64k elements: nothing may be quadratic"),
     "fairness": ("fairness", "one client's latency while another one sends as fast as it can"),
+    "harm": ("harm", "a polite client's latency, alone and beside each of many attackers"),
     "soak": ("soak", "a million calls on one connection, after which nothing may be left"),
     "held": ("held", "what many connections and references cost, and that all of it comes back"),
     "profile": ("profiling", "where one side of a workload spends its time"),
