@@ -1,6 +1,6 @@
 """The parts of the page on ``broker/1`` that come from the code: frames, flags, messages, tags, settings, examples.
 
-Examples are bytes that our own encoder writes; tests read them again with a reader that was written from the page.
+Examples are bytes that our own encoder writes; tests read them again with a reader that knows the page only.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def messages_part() -> str:
     examples = _examples()
     for name, (cls, layout) in _LAYOUTS.items():
         said = inspect.cleandoc(getattr(messages, cls).__doc__).replace("``", "`")
-        rows = [f"| `{data[:4].hex()} {hexadecimal(data[4:])}` | {text} |" for data, text in examples[name]]
+        rows = [f"| `{data[:4].hex()} {hexadecimal(data[4:])}` | `{text}` |" for data, text in examples[name]]
         table = "\n".join(["| bytes | |", "|---|---|", *rows])
         kind = vars(frames)[name]
         parts.append(f"(native-{cls.lower()})=\n### {cls}\n\nKind {kind:02X}: {layout}.\n\n{said}\n\n{table}\n")

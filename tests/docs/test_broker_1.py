@@ -1,4 +1,4 @@
-"""The page on broker/1 says what is so: its examples are read by our decoder, and by a reader written from the page."""
+"""The page on broker/1 says what is so: its examples are read by our decoder, and by a reader that knows the page only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def part(name: str) -> str:
 
 
 VALUES = re.findall(r"^\| `(.*)` \| `([0-9a-f* ]+)` \|$", part("native-values"), re.MULTILINE)
-MESSAGES = re.findall(r"^\| `([0-9a-f* ]+)` \| (.*) \|$", part("native-messages"), re.MULTILINE)
+MESSAGES = re.findall(r"^\| `([0-9a-f* ]+)` \| `(.*)` \|$", part("native-messages"), re.MULTILINE)
 
 
 def decoded(data: bytes) -> Any:

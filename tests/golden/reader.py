@@ -1,4 +1,4 @@
-"""A reader of ``broker/1`` that was written from its page, ``docs/protocol/broker-1.md``, and nothing else.
+"""A reader of ``broker/1`` that knows what its page says, ``docs/protocol/broker-1.md``, and nothing else.
 
 It shows that the page says enough, so it must not import anything of broker. It is neither fast nor safe.
 """

@@ -77,7 +77,7 @@ def writes_of(name: str) -> list[Write]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_somebody_else_reads_the_same(name: str) -> None:
-    """A reader written from the page alone, which knows nothing of this package."""
+    """A reader that knows the page on the protocol, and nothing of this package."""
     readers = {way: Reader(listener=way == "S>C") for way in ENDS}
     for write in writes_of(name):
         for data, said in write.frames:
