@@ -1,4 +1,4 @@
-"""The page on broker/1 says what is so: its examples are read by our decoder, and by a reader that knows the page only."""
+"""The page on broker/1 says what is so: our decoder reads its examples, and so does a reader that knows nothing else."""
 
 from __future__ import annotations
 
