@@ -1,4 +1,4 @@
-"""The page on broker/1 says what is so: our decoder reads its examples, and so does a reader that knows nothing else."""
+"""The page on broker/1 says what is so: our decoder reads its examples, and so does one that knows nothing else."""
 
 from __future__ import annotations
 
