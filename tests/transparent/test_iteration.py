@@ -339,6 +339,23 @@ def test_streams_end_with_the_connection(pairs: Pairs) -> None:
     assert source.log.count("closed") == 4
 
 
+def test_a_stream_ends_with_the_connection_whoever_else_holds_it(pairs: Pairs) -> None:
+    class Keeping(Source):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept = self.numbers()
+
+        def shared(self) -> Any:
+            return stream(self.kept)
+
+    source = Keeping()
+    pair, proxy = proxied(pairs, source)
+    numbers = proxy.shared()
+    assert next(numbers) == 0
+    pair.drop()
+    assert source.log == [0, "closed"] and list(source.kept) == []
+
+
 def test_streams_are_counted(pairs: Pairs) -> None:
     pair, proxy = proxied(pairs, Source(), LIVE.but(quota=Quota(streams=3)))
     held = [proxy.stream() for _ in range(3)]

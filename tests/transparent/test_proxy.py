@@ -423,6 +423,10 @@ def test_shared_objects(pairs: Pairs) -> None:
         proxy.new()
     table = {"a": 1}
     pair, shared = proxied(pairs, table, SHARED)
+    pair, listed = proxied(pairs, [1], SHARED)
+    before = listed
+    listed += [2]
+    assert listed is before and listed == [1, 2], "itself, and not a copy, though results are copies"
     assert list(shared.keys()) == ["a"] and shared == {"a": 1} and shared["a"] == 1 and str(shared) == "{'a': 1}"
 
 
