@@ -296,3 +296,25 @@ def test_pieces_of_a_call_that_is_not_known_are_counted_only() -> None:
         scene.refused(scene.raw(frame(frames.LAST, b"\x01x")), b"flags")
         scene.logged("was refused")
         scene.alive()
+
+
+def test_many_greedy_connections_share_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    with NativeScene(clock=clock, keepalive=None) as scene:
+        alone = scene.server._slice()
+        assert alone == protocol.SLICE
+        with monkeypatch.context() as patched:
+            patched.setattr(protocol, "SLICE", -1.0)
+            scene.server.dataReceived(call(b"take", ONE + b"\x01") * 100)
+            scene.honest.server.dataReceived(call(b"take", ONE + b"\x01", flags=0) * 100)
+            assert scene.service.calls == 2
+        assert scene.server._slice() == alone / 3
+        scene.factory._busy += 1_000
+        assert scene.server._slice() == protocol.SHORTEST
+        scene.factory._busy -= 1_000
+        # One ends what it put off, the other one goes away with it.
+        scene.wire.drop()
+        assert scene.honest.server._slice() == alone / 2
+        scene.honest.wire.advance(1)
+        assert scene.service.calls == 101
+        assert scene.honest.server._slice() == alone
