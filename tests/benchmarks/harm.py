@@ -16,7 +16,7 @@ from broker._net.protocol import SLICE
 from tests.benchmarks.attacks import ATTACKS
 from tests.benchmarks.process import Pair, WorkerError, cores
 from tests.benchmarks.screen import Progress
-from tests.benchmarks.sources import ROOT, environment
+from tests.benchmarks.sources import ROOT, environment, form
 
 __all__ = ["add_options", "main", "measure", "table"]
 
@@ -102,7 +102,7 @@ def run(names: list[str], seconds: float, tell: Callable[[int, int, str, float],
 
 def write(rows: dict[str, Row], seconds: float, page: Path = PAGE) -> None:
     """Put the table into the page."""
-    note = f"\nEach measured for {seconds:g} seconds; a slice is {SLICE * 1000:g} ms.\n"
+    note = f"\nEach measured for {seconds:g} seconds; a slice is {SLICE * 1000:g} ms. The core of broker is {form()}.\n"
     text = page.read_text(encoding="utf-8")
     page.write_text(PART.sub(lambda match: f"{match[1]}\n{table(rows)}\n{note}\n{match[2]}", text), encoding="utf-8")
 
