@@ -11,11 +11,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+from broker._messages.messages import Call
 from broker._session.answers import Answers
 from broker._session.caches import Caches
 from broker._session.exports import Exports
 from broker._session.imports import Imports
 from broker._session.questions import Questions
+from broker._values.payload import Payload
 from broker.errors import LimitExceeded
 from tests.form import interpreted_only
 
@@ -231,3 +233,19 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink = Link.TestCase
+
+
+def test_calls_that_have_ended_can_be_cancelled_no_more() -> None:
+    table = Answers(10)
+    one, again, other = (Call(number, 1, b"m", True, Payload(()), Payload({}), False) for number in (1, 1, 2))
+    for call in (one, again, other):
+        table.add(call, None)
+    # Of two with one number, which only a wrong peer sends, the later one is meant.
+    assert table.of_request(1) is again and table.of_request(2) is other
+    table.remove(one)
+    assert table.of_request(1) is again
+    table.remove(again)
+    table.remove(again)
+    assert table.of_request(1) is None and list(table.entries) == [other]
+    table.remove(other)
+    assert not table.requests and not table.entries
