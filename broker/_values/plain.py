@@ -12,20 +12,25 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from operator import countOf
-from struct import Struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker._limits import PB_SIZE
 from broker._wire.banana import (
+    FLOAT,
     INT_TOKENS,
+    STRING,
     encode,
     int_to_digits,
     int_token,
     string_token,
 )
-from broker._wire.integers import int_tokens
+from broker._wire.integers import COMPILED, int_tokens, put_int
+from broker._wire.pack import BytesWriter, write_f64_be
 from broker._wire.vocabulary import TOKENS
 from broker.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 __all__ = ["MAX_DEPTH", "NotPlain", "PlainEncoder", "TEXT_HEAD"]
 
@@ -48,7 +53,6 @@ _HEADS: Final[dict[type, bytes]] = {
     frozenset: b"frozenset",
 }
 
-_float = Struct(">Bd").pack
 
 #: ``(unicode`` and the length of a text, for lengths of one digit.
 _TEXT: Final = [b"\x02\x80\x07\x82unicode" + bytes((length, 0x82)) for length in range(_SHORT)]
@@ -56,8 +60,6 @@ _PAIR: Final = b"\x02\x80"
 #: ``(unicode``, before the token of its UTF-8 bytes.
 TEXT_HEAD: Final = b"\x02\x80\x07\x82unicode"
 _TRUE: Final = b"\x02\x80\x07\x82boolean\x04\x82true"
-#: What is put out between two values.
-_NOTHING: Final[list[bytes]] = []
 _FALSE: Final = b"\x02\x80\x07\x82boolean\x05\x82false"
 
 
@@ -100,11 +102,10 @@ class PlainEncoder:
         "_keys",
         "_limit",
         "_none",
-        "_out",
         "_references",
         "_seen",
-        "_shared",
         "_short",
+        "_splices",
         "_vocabulary",
         "_words",
     )
@@ -121,9 +122,10 @@ class PlainEncoder:
         self._none = tables.none
         self._words = tables.words
         self._keys: dict[str, bytes] = {}
-        self._out: list[bytes] = _NOTHING
+        #: By identity of a container: where its form begins, or the negative of its number once it is referred to.
         self._seen: dict[int, int] = {}
-        self._shared = 0
+        #: Where what is referred to begins, by number.
+        self._splices: list[int] = []
 
     def encode(self, value: Any) -> bytes:
         """Return the banana bytes of the jelly of a value.
@@ -131,155 +133,201 @@ class PlainEncoder:
         :raises NotPlain: something in it is not plain.
         :raises LimitExceeded: something in it is larger than the peer accepts.
         """
-        kind = type(value)
-        if kind is int:
+        if type(value) is int:
             return int_token(value)
-        out: list[bytes] = []
-        self._out = out
-        self._shared = 0
+        writer = BytesWriter()
         try:
-            self._put(value, kind, self._depth)
-            return b"".join(out)
+            self._put(writer, value, self._depth)
+            data = writer.getvalue()
+            return self._spliced(data) if self._splices else data
         except UnicodeEncodeError:
             raise NotPlain("a text with a lone surrogate") from None
         finally:
             # Nothing of the value is kept, whatever happened.
-            self._out = _NOTHING
+            self._splices.clear()
             self._seen.clear()
 
-    def _put(self, value: Any, kind: type, depth: int) -> None:
-        """Append the form of any value, given its type."""
+    def _put(self, writer: BytesWriter, value: Any, depth: i64) -> None:
+        """Append the form of any value."""
+        kind = type(value)
         if kind is float:
-            self._out.append(_float(0x84, value))
+            number: float = value
+            writer.append(FLOAT)
+            write_f64_be(writer, number)
         elif kind is dict:
-            self._put_dict(value, depth)
-        elif kind in _HEADS:
-            self._put_items(value, kind, depth)
+            self._put_dict(writer, value, depth)
+        elif kind is list:
+            self._put_items(writer, value, list, depth)
+        elif kind is tuple:
+            self._put_items(writer, value, tuple, depth)
         elif value is None:
-            self._out.append(self._none)
+            writer.write(self._none)
         elif kind is bool:
-            self._out.append(_TRUE if value else _FALSE)
+            writer.write(_TRUE if value else _FALSE)
         elif kind is bytes:
-            self._out.append(string_token(value, self._vocabulary, self._limit))
+            writer.write(string_token(value, self._vocabulary, self._limit))
         elif kind is str:
-            self._out.append(self._text(value))
+            self._put_text(writer, value)
         elif kind is int:
-            self._out.append(int_token(value))
+            put_int(writer, value)
+        elif kind is set:
+            self._put_items(writer, value, set, depth)
+        elif kind is frozenset:
+            self._put_items(writer, value, frozenset, depth)
         else:
-            self._out.append(_rare(value))
+            writer.write(_rare(value))
 
-    def _text(self, value: str) -> bytes:
-        """Return the form of any text."""
-        token = self._words.get(value)
-        if token is not None:
-            return token
+    def _put_text(self, writer: BytesWriter, value: str) -> None:
+        """Append the form of any text."""
+        if value in self._words:
+            writer.write(self._words[value])
+            return
         data = value.encode()
         length = len(data)
-        if length > self._limit:
+        if length < self._short:
+            writer.write(_TEXT[length])
+        elif length > self._limit:
             raise LimitExceeded(f"a text of {length} bytes; the peer accepts {self._limit}")
-        return TEXT_HEAD + int_to_digits(length) + b"\x82" + data
+        else:
+            writer.write(TEXT_HEAD)
+            writer.write(int_to_digits(length))
+            writer.append(STRING)
+        writer.write(data)
 
-    def _open(self, count: int, kind: type, depth: int) -> bytes:
-        """Return the header of a container met for the first time."""
+    def _open(self, writer: BytesWriter, count: int, kind: type, depth: i64) -> None:
+        """Append the header of a container met for the first time."""
         if depth <= 0:
             raise NotPlain("containers nested deeply")
+        heads = self._heads[kind]
         if count < self._short:
-            return self._heads[kind][count]
+            writer.write(heads[count])
+            return
         if count >= self._limit:
             raise LimitExceeded(f"a {kind.__name__} of {count} items; the peer accepts {self._limit - 1}")
-        return int_to_digits(count + 1) + self._heads[kind][0][1:]
+        writer.write(int_to_digits(count + 1) + heads[0][1:])
 
-    def _refer(self, ident: int) -> None:
+    def _refer(self, writer: BytesWriter, ident: int) -> None:
         """Append a reference to a container met before.
 
-        A reference of PB is a wrapper in front of the first occurrence, so that is patched. Numbers count second
-        occurrences in the order in which they are met; a container that has its number is marked by its negative.
+        A reference of PB is a wrapper in front of the first occurrence, which is put there when all is written.
+        Numbers count second occurrences in the order in which they are met; a container that has its number is marked
+        by its negative.
         """
         place = self._seen[ident]
         if place >= 0:
-            self._shared += 1
-            out = self._out
-            out[place] = b"\x03\x80" + self._references[0] + int_token(self._shared) + out[place]
-            self._seen[ident] = place = -self._shared
-        self._out.append(_PAIR + self._references[1] + int_token(-place))
+            self._splices.append(place)
+            self._seen[ident] = place = -len(self._splices)
+        writer.write(_PAIR)
+        writer.write(self._references[1])
+        put_int(writer, -place)
 
-    def _put_items(self, value: Any, kind: type, depth: int) -> None:
+    def _spliced(self, data: bytes) -> bytes:
+        """Return what was written, with the references in front of what is referred to."""
+        found: list[bytes] = []
+        begin = 0
+        for place, number in sorted((place, number) for number, place in enumerate(self._splices, 1)):
+            found += (data[begin:place], b"\x03\x80", self._references[0], int_token(number))
+            begin = place
+        return b"".join([*found, data[begin:]])
+
+    def _put_items(self, writer: BytesWriter, value: Any, kind: type, depth: i64) -> None:
         """Append the form of a list, tuple, set or frozenset."""
-        out = self._out
         ident = id(value)
         if ident in self._seen:
-            self._refer(ident)
+            self._refer(writer, ident)
             return
-        self._seen[ident] = len(out)
-        append = out.append
+        self._seen[ident] = len(writer)
         count = len(value)
-        append(self._open(count, kind, depth))
-        if count > _RUN and countOf(map(type, value), int) == count:
-            append(int_tokens(value))
+        self._open(writer, count, kind, depth)
+        if not COMPILED and count > _RUN and countOf(map(type, value), int) == count:
+            writer.write(int_tokens(value))
             return
-        words = self._words
         short = self._short
+        words = self._words
+        depth -= 1
         for item in value:
-            kind = type(item)
-            if kind is int:
-                try:
-                    append(INT_TOKENS[item])
-                except KeyError:
-                    append(int_token(item))
-            elif kind is str and item not in words:
-                data = item.encode()
+            of = type(item)
+            if of is int:
+                if COMPILED:
+                    put_int(writer, item)
+                else:
+                    try:
+                        writer.write(INT_TOKENS[item])
+                    except KeyError:
+                        writer.write(int_token(item))
+            elif of is float:
+                number: float = item
+                writer.append(FLOAT)
+                write_f64_be(writer, number)
+            elif of is str and item not in words:
+                text: str = item
+                data = text.encode()
                 length = len(data)
-                append(_TEXT[length] + data if length < short else self._text(item))
+                if length < short:
+                    writer.write(_TEXT[length])
+                    writer.write(data)
+                else:
+                    self._put_text(writer, text)
             else:
-                self._put(item, kind, depth - 1)
+                self._put(writer, item, depth)
 
-    def _put_dict(self, value: dict[Any, Any], depth: int) -> None:
+    def _put_dict(self, writer: BytesWriter, value: dict[Any, Any], depth: i64) -> None:
         """Append the form of a dictionary: its head, and a bare list of two for each entry."""
-        out = self._out
         ident = id(value)
         if ident in self._seen:
-            self._refer(ident)
+            self._refer(writer, ident)
             return
-        self._seen[ident] = len(out)
-        append = out.append
-        append(self._open(len(value), dict, depth))
+        self._seen[ident] = len(writer)
+        self._open(writer, len(value), dict, depth)
         depth -= 2
         keys = self._keys
         none = self._none
         words = self._words
         short = self._short
         for key, item in value.items():
-            kind = type(key)
-            if kind is str:
+            if type(key) is str:
                 try:
-                    append(keys[key])
+                    writer.write(keys[key])
                 except KeyError:
-                    append(self._key(key))
+                    writer.write(self._key(key))
             else:
-                append(_PAIR)
-                self._put(key, kind, depth)
+                writer.write(_PAIR)
+                self._put(writer, key, depth)
             kind = type(item)
             if kind is int:
-                try:
-                    append(INT_TOKENS[item])
-                except KeyError:
-                    append(int_token(item))
+                if COMPILED:
+                    put_int(writer, item)
+                else:
+                    try:
+                        writer.write(INT_TOKENS[item])
+                    except KeyError:
+                        writer.write(int_token(item))
             elif kind is str and item not in words:
-                data = item.encode()
+                text: str = item
+                data = text.encode()
                 length = len(data)
-                append(_TEXT[length] + data if length < short else self._text(item))
+                if length < short:
+                    writer.write(_TEXT[length])
+                    writer.write(data)
+                else:
+                    self._put_text(writer, text)
             elif kind is float:
-                append(_float(0x84, item))
+                number: float = item
+                writer.append(FLOAT)
+                write_f64_be(writer, number)
             elif item is None:
-                append(none)
+                writer.write(none)
             elif kind is bool:
-                append(_TRUE if item else _FALSE)
+                writer.write(_TRUE if item else _FALSE)
             else:
-                self._put(item, kind, depth)
+                self._put(writer, item, depth)
 
     def _key(self, key: str) -> bytes:
         """Return the opening of an entry with its key, and remember it."""
-        token = _PAIR + self._text(key)
+        writer = BytesWriter()
+        writer.write(_PAIR)
+        self._put_text(writer, key)
+        token = writer.getvalue()
         if len(token) <= _KEY:
             if len(self._keys) >= _MEMO:
                 self._keys.clear()

@@ -6,10 +6,12 @@ from struct import Struct, error
 
 __all__ = [
     "BytesWriter",
+    "read_f64_be",
     "read_f64_le",
     "read_i16_le",
     "read_i32_le",
     "read_i64_le",
+    "write_f64_be",
     "write_f64_le",
     "write_i16_le",
     "write_i32_le",
@@ -20,6 +22,7 @@ _i16 = Struct("<h")
 _i32 = Struct("<i")
 _i64 = Struct("<q")
 _f64 = Struct("<d")
+_f64_be = Struct(">d")
 
 
 class BytesWriter(bytearray):
@@ -95,3 +98,13 @@ def read_i64_le(data: bytes, index: int) -> int:
 def read_f64_le(data: bytes, index: int) -> float:
     """Return the float of eight bytes at `index`."""
     return float(_read(data, index, _f64))
+
+
+def write_f64_be(writer: BytesWriter, number: float) -> None:
+    """Append a number of eight bytes, big-endian."""
+    _write(writer, _f64_be, number)
+
+
+def read_f64_be(data: bytes, index: int) -> float:
+    """Return the number of eight bytes, big-endian, at an index."""
+    return float(_read(data, index, _f64_be))
