@@ -15,6 +15,7 @@ from operator import countOf
 from typing import TYPE_CHECKING, Any, Final
 
 from broker._limits import PB_SIZE
+from broker._values.runs import COMPILED
 from broker._wire.banana import (
     FLOAT,
     INT_TOKENS,
@@ -22,9 +23,10 @@ from broker._wire.banana import (
     encode,
     int_to_digits,
     int_token,
+    put_int,
     string_token,
 )
-from broker._wire.integers import COMPILED, int_tokens, put_int
+from broker._wire.integers import int_tokens
 from broker._wire.pack import BytesWriter, write_f64_be
 from broker._wire.vocabulary import TOKENS
 from broker.errors import LimitExceeded

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from struct import Struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker._limits import PB_PREFIX, PB_SIZE
+from broker._wire.pack import BytesWriter
 from broker._wire.vocabulary import INCOMING, TOKENS, VOCAB
 from broker.errors import BananaError, LimitExceeded
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 __all__ = [
     "DIGITS",
@@ -38,6 +42,7 @@ __all__ = [
     "header",
     "int_to_digits",
     "int_token",
+    "put_int",
     "string_token",
     "word",
 ]
@@ -66,6 +71,9 @@ _FEWEST: Final[list[bytes]] = [digits for digits in DIGITS if len(digits) == 1] 
 #: Number to its INT token, for numbers of up to two digits.
 INT_TOKENS: Final[dict[int, bytes]] = {n: bytes((n, INT)) for n in range(128)}
 INT_TOKENS.update((n, bytes((n & 127, n >> 7, INT))) for n in range(128, 128 * 128))
+
+#: The same tokens, in order.
+_SMALL: Final = list(INT_TOKENS.values())
 
 _FLOAT = Struct(">Bd")
 _DOUBLE = Struct(">d")
@@ -129,6 +137,21 @@ def int_token(number: int, prefix_limit: int = PB_PREFIX) -> bytes:
     if number >= 0:
         return digits + (b"\x81" if number <= _LARGEST_INT else b"\x85")
     return digits + (b"\x83" if number >= _SMALLEST_INT else b"\x86")
+
+
+def put_int(writer: BytesWriter, number: int) -> None:
+    """Append the token of any integer.
+
+    :raises LimitExceeded: it has more digits than PB's peers accept.
+    """
+    if 0 <= number < 0x10000000:
+        rest: i64 = number
+        if rest >= 0x4000:
+            writer.write(PAIRS[rest & 0x3FFF])
+            rest >>= 14
+        writer.write(_SMALL[rest])
+    else:
+        writer.write(int_token(number))
 
 
 def float_token(number: float) -> bytes:

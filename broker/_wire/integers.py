@@ -12,17 +12,13 @@ import re
 from itertools import chain
 from operator import itemgetter
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from broker._limits import PB_PREFIX
 from broker._wire.banana import DIGITS, INT_TOKENS, PAIRS, digits_to_int, int_token
-from broker._wire.pack import BytesWriter
 from broker.errors import BananaError
 
-if TYPE_CHECKING:
-    from mypy_extensions import i64
-
-__all__ = ["COMPILED", "int_tokens", "put_int", "take_ints"]
+__all__ = ["int_tokens", "take_ints"]
 
 #: Digits and the type bytes of integers.
 _RUN = re.compile(rb"[\x00-\x7f\x81\x83\x85\x86]+")
@@ -40,29 +36,6 @@ _STEP: Final = 6
 _LANES: Final = 256
 #: Below this many the large number does not pay.
 _FEW: Final = 24
-
-
-#: The tokens of integers below 16,384, in order.
-_SMALL: Final = list(INT_TOKENS.values())
-
-
-def put_int(writer: BytesWriter, number: int) -> None:
-    """Append the token of any integer.
-
-    :raises LimitExceeded: it has more digits than the wire allows.
-    """
-    if 0 <= number < 0x10000000:
-        rest: i64 = number
-        if rest >= 0x4000:
-            writer.write(PAIRS[rest & 0x3FFF])
-            rest >>= 14
-        writer.write(_SMALL[rest])
-    else:
-        writer.write(int_token(number))
-
-
-#: Whether this package is compiled. Compiled, plain loops are the fastest.
-COMPILED: Final = type(put_int).__name__ != "function"
 
 
 class _Width:

@@ -483,8 +483,9 @@ def test_dates_at_their_ends() -> None:
 
 def test_nothing_of_a_value_is_kept() -> None:
     encoder = PlainEncoder(True)
-    encoder.encode([1, {"a": 2}])
-    assert encoder._out == [] and encoder._seen == {}
+    shared = {"a": 2}
+    encoder.encode([1, shared, shared])
+    assert encoder._splices == [] and encoder._seen == {}
     decoder = PlainDecoder(True)
     inner = [1]
     decoder.decode(long_way([inner, inner]))
