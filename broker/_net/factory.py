@@ -80,6 +80,8 @@ class _Connections:
     """
 
     protocol: Any = BrokerProtocol
+    #: Encoders and decoders hold nothing between two values, so the connections of all factories share them.
+    codecs = Codecs()
     #: Twisted logs the coming and going of factories; what a factory listens on is logged where it is known.
     noisy = False
 
@@ -103,7 +105,6 @@ class _Connections:
         self.reactor = reactor
         if keepalive is not None and not keepalive > 0:
             raise ValueError(f"keepalive is a positive number of seconds, or None, not {keepalive!r}")
-        self.codecs = Codecs()
         self.dialects = dialects_for(prefer, require)
         self.prefer = prefer
         self.callTimeout = callTimeout

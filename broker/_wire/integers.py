@@ -3,7 +3,8 @@
 Theory of operation, reading. In a run of integer tokens every byte is a digit or one of four type bytes, and no digit
 looks like a type byte, so one split cuts the run into the digits of each. Every piece is then filled up with zeroes,
 the high digits, to the width of the longest; that makes one large number with a lane for each integer, and closing
-the gap behind every seventh bit in it closes the gaps of all integers at once.
+the gap behind every seventh bit in it closes the gaps of all integers at once. Where the core is compiled a plain loop
+is faster, see `broker._wire.digits`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from broker._limits import PB_PREFIX
 from broker._wire.banana import DIGITS, INT_TOKENS, PAIRS, digits_to_int, int_token
+from broker._wire.digits import COMPILED, put_ints, read_ints
 from broker.errors import BananaError
 
 __all__ = ["int_tokens", "take_ints"]
@@ -62,6 +64,8 @@ def int_tokens(values: Any) -> bytes:
     :param values: a list, tuple or set of nothing but integers.
     :raises LimitExceeded: one has more digits than the wire allows.
     """
+    if COMPILED:
+        return put_ints(values)
     try:
         return b"".join(itemgetter(*values)(INT_TOKENS))
     except KeyError:
@@ -76,6 +80,8 @@ def take_ints(data: bytes, position: int, count: int) -> tuple[list[int], int]:
     :returns: as many as are there whole and in a row, and the position behind them.
     :raises BananaError: one has more digits than the wire allows.
     """
+    if COMPILED:
+        return read_ints(data, position, count)
     run = _RUN.match(data, position, position + count * _STEP)
     if run is None:
         return [], position

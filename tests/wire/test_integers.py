@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker._wire.banana import decode, encode, header, int_token
+from broker._wire.digits import put_ints, read_ints
 from broker._wire.integers import int_tokens, take_ints
 from broker.errors import BananaError
 
@@ -107,3 +108,21 @@ def test_what_is_no_run() -> None:
     assert take_ints(b"\x82", 0, 5) == ([], 0)
     assert take_ints(encode([1, 2], vocabulary=True), 0, 5) == ([], 0)
     assert take_ints(b"", 0, 5) == ([], 0)
+
+
+@given(st.lists(NUMBERS), st.integers(0, 40), st.booleans())
+def test_the_plain_loop_does_the_same(numbers: list[int], cut: int, other: bool) -> None:
+    data = put_ints(numbers)
+    assert data == one_by_one(numbers)
+    assert read_ints(data, 0, len(numbers)) == (numbers, len(data))
+    if other:
+        assert read_ints(data + b"\x01\x82a", 0, len(numbers) + 2) == (numbers, len(data))
+    found, position = read_ints(data[: max(0, len(data) - cut)], 0, len(numbers))
+    assert found == numbers[: len(found)]
+    assert position == len(one_by_one(found))
+
+
+def test_the_plain_loop_refuses_what_is_too_long() -> None:
+    assert read_ints(b"\x01" * 64, 0, 1) == ([], 0)
+    with pytest.raises(BananaError):
+        read_ints(b"\x01" * 65, 0, 1)
