@@ -242,6 +242,10 @@ class Unjellier(Lifter):
         :param known: the slot for its number, if it was referred to already.
         """
         head = inner[0] if type(inner) is list and inner else None
+        if type(head) is str:
+            # The other spelling of a head; see `_other`.
+            head = head.encode()
+            inner = [head, *inner[1:]]
         handler = self._forms.get(head) if type(head) is bytes else None
         if handler is not None and head in _MAKERS:
             made = _MAKERS[head]()
