@@ -14,7 +14,6 @@ from broker import pb
 from broker.testing import pair
 from broker.testing.strategies import plain_values, splits
 
-
 # What is drawn says what is spoken.
 pytestmark = pytest.mark.in_dialects("broker/1")
 DIALECTS = st.sampled_from(["broker/1", "pb"])
