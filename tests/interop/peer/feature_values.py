@@ -90,14 +90,14 @@ async def feature_oversized_answer_later(site: Site) -> None:
 async def feature_unsendable_argument(site: Site) -> None:
     """A value that has no form on the wire fails in the caller, and is not silently replaced."""
     root = await site.root()
-    await caught(root.callRemote, "type_name", 1 + 2j)
+    await caught(root.callRemote, "type_name", range(3))
     await alive(root)
 
 
 async def feature_unsendable_answer(site: Site) -> None:
     """The same on the way back."""
     root = await site.root()
-    await caught(root.callRemote, "complex")
+    await caught(root.callRemote, "range")
     await alive(root)
 
 

@@ -105,8 +105,8 @@ class Values(pb.Root):
     def remote_big_later(self, size: int) -> Deferred[bytes]:
         return later(bytes(size))
 
-    def remote_complex(self) -> complex:
-        return 1 + 2j
+    def remote_range(self) -> range:
+        return range(3)
 
     def remote_type_name(self, value: Any) -> str:
         return type(value).__name__
