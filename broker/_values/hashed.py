@@ -65,8 +65,13 @@ def _check(items: list[Any], guard: Keys | None) -> None:
         for item in items:
             guard.check(item)
     kinds = set(map(type, items)) - SAFE
-    if not kinds or kinds == {int} and -0x8000000000000000 <= min(items) and max(items) <= 0x7FFFFFFFFFFFFFFF:
+    if not kinds:
         return
+    if kinds == {int}:
+        # There may be texts and the like among them, which do not compare.
+        numbers = [item for item in items if type(item) is int]
+        if -0x8000000000000000 <= min(numbers) and max(numbers) <= 0x7FFFFFFFFFFFFFFF:
+            return
     try:
         hashes = Counter(map(hash, items))
     except TypeError:
