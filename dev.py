@@ -398,6 +398,27 @@ def run_compiled(tally: Tally, arguments: list[str]) -> None:
         run_trial(tally, "compiled", COMPILED)
 
 
+def run_both(tally: Tally) -> None:
+    """Run all tests in both forms at the same time; those with a compiled core are reported when the others are done."""
+    with tempfile.TemporaryFile() as output:
+        command = [sys.executable, str(ROOT / "dev.py"), "test", "--compiled"]
+        other = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            run_pure(tally)
+            say("== waiting for the tests with a compiled core")
+            code = other.wait()
+        except BaseException:
+            other.terminate()
+            other.wait()
+            raise
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    say(text)
+    counts = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.MULTILINE)
+    passed, failed, skipped = map(int, counts[-1]) if counts else (0, 0, 0)
+    tally.add("compiled", passed, failed or int(code != 0), skipped)
+
+
 def test(arguments: argparse.Namespace) -> int:
     """Run all checks and tests, the tests in both forms; with arguments, only pytest, in the form that is there."""
     ensure_environment("test")
@@ -409,8 +430,7 @@ def test(arguments: argparse.Namespace) -> int:
         run_pytest(tally, arguments.rest)
     else:
         run_checks(tally)
-        run_pure(tally)
-        run_compiled(tally, [])
+        run_both(tally)
     say(f"{time.monotonic() - started:.0f} s in all. " + (f"FAILED: {', '.join(tally.broken)}" if tally.broken else ""))
     say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return int(tally.failed > 0)
