@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from struct import Struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from broker._values.alike import MANY, chosen
+from broker._values.cuts import Frame, Incomplete
 from broker._values.payload import PENDING
-from broker._values.plain import MAX_DEPTH, TEXT_HEAD, NotPlain
+from broker._values.plain import MAX_DEPTH, NotPlain
 from broker._values.scalars import EXPONENT
 from broker._wire.banana import header
 from broker._wire.integers import take_ints
+from broker._wire.pack import read_f64_be, read_i64_le
 from broker._wire.vocabulary import INCOMING, OUTGOING
 from broker.errors import BananaError
 
-__all__ = ["FormReader", "Frame", "Incomplete", "WRONG"]
+if TYPE_CHECKING:
+    from mypy_extensions import i64
+
+__all__ = ["FormReader", "WRONG"]
 
 #: A memo of dictionary keys holds this many, none longer than _KEY bytes, and starts anew when full: a peer fills it.
 _MEMO: Final = 2048
@@ -31,11 +35,12 @@ _DATE_SIZE: Final = 64
 _STREAK: Final = 4
 _RUN: Final = 12
 
-_double = Struct(">d").unpack_from
-_PAIR_HEAD: Final = b"\x02\x80" + TEXT_HEAD
-_TEXT: Final = b"\x82"
-_TRUE: Final = b"\x07\x82boolean\x04\x82true"
-_FALSE: Final = b"\x07\x82boolean\x05\x82false"
+#: Eight bytes as one number: ``\x82unicode``, ``\x82boolean``, and what entries begin with, up to ``\x82un``.
+_UNICODE: Final = 0x65646F63696E7582
+_BOOLEAN: Final = 0x6E61656C6F6F6282
+_ENTRY: Final = 0x6E75820780028002
+_TRUE: Final = b"\x04\x82true"
+_FALSE: Final = b"\x05\x82false"
 _NONE: Final = OUTGOING[b"None"]
 _LIST: Final = OUTGOING[b"list"]
 _TUPLE: Final = OUTGOING[b"tuple"]
@@ -46,35 +51,6 @@ _CONTAINERS: Final = frozenset((list, tuple, dict, set, frozenset))
 _HASHABLE: Final = frozenset((tuple, frozenset))
 WRONG: Final = (NotPlain, TypeError, ValueError, ArithmeticError, RecursionError, BananaError)
 _DATES: Final = frozenset((b"date", b"datetime", b"time", b"timedelta"))
-
-
-class Incomplete(Exception):
-    """The form goes on behind the end of the buffer.
-
-    :ivar missing: so many bytes at least.
-    """
-
-    def __init__(self, missing: int = 1) -> None:
-        self.missing = missing
-
-
-class Frame:
-    """A container that the data ended in.
-
-    :ivar kind: its type, or None for a reference to the container inside.
-    :ivar items: what is whole of it.
-    :ivar left: items or entries still to come, the one begun among them.
-    :ivar key: the key of the entry begun, or the number of the reference.
-    """
-
-    __slots__ = ("depth", "items", "key", "kind", "left")
-
-    def __init__(self, kind: type | None, items: Any, left: int, depth: int, key: Any = None) -> None:
-        self.kind = kind
-        self.items = items
-        self.left = left
-        self.depth = depth
-        self.key = key
 
 
 class FormReader:
@@ -99,7 +75,7 @@ class FormReader:
             self.at = position
         self._cut.append(frame)
 
-    def _value(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
+    def _value(self, data: bytes, position: i64, depth: i64) -> tuple[Any, i64]:
         """Read any form."""
         number = data[position]
         if number >= 0x80:
@@ -116,14 +92,11 @@ class FormReader:
         if kind == 0x80:
             return self._form(data, position, number, depth)
         if kind == 0x82:
-            end = position + number
-            if end > len(data):
-                raise Incomplete(end - len(data))
-            return data[position:end], end
+            return self._body(data, position, number)
         if kind == 0x84:
             if position + 8 > len(data):
                 raise Incomplete(position + 8 - len(data))
-            return _double(data, position)[0], position + 8
+            return read_f64_be(data, position), position + 8
         if kind == 0x81 or kind == 0x85:
             return number, position
         if kind == 0x83 or kind == 0x86:
@@ -132,7 +105,7 @@ class FormReader:
             return INCOMING[number], position
         raise NotPlain("a token that is not understood")
 
-    def _form(self, data: bytes, position: int, count: int, depth: int) -> tuple[Any, int]:
+    def _form(self, data: bytes, position: i64, count: int, depth: i64) -> tuple[Any, i64]:
         """Read the form of `count` elements whose list header has been read."""
         if not count:
             raise NotPlain("a form without head")
@@ -152,20 +125,22 @@ class FormReader:
                 return self._items(data, position + 2, count, depth - 1, [], tuple)
             if number == _NONE and not count:
                 return None, position + 2
-        elif count == 1:
-            if data.startswith(_TRUE, position):
-                return True, position + 15
-            if data.startswith(_FALSE, position):
-                return False, position + 16
+        elif count == 1 and number == 7 and position + 9 <= len(data):
+            word = read_i64_le(data, position + 1)
+            if word == _UNICODE:
+                text, position = self._string(data, position + 9)
+                return text.decode(), position
+            if word == _BOOLEAN:
+                if data.startswith(_TRUE, position + 9):
+                    return True, position + 15
+                if data.startswith(_FALSE, position + 9):
+                    return False, position + 16
         try:
             head, position = self._string(data, position)
         except IndexError:
             raise Incomplete(count + 1) from None
         except Incomplete as cut:
             raise Incomplete(count + cut.missing) from None
-        if head == b"unicode" and count == 1:
-            text, position = self._string(data, position)
-            return text.decode(), position
         kind = _KINDS.get(head)
         if kind is dict:
             return self._entries(data, position, count, depth - 2, {})
@@ -173,7 +148,7 @@ class FormReader:
             return self._items(data, position, count, depth - 1, [], kind)
         return self._rare(data, position, count, head, depth)
 
-    def _reference(self, data: bytes, position: int, depth: int) -> tuple[Any, int]:
+    def _reference(self, data: bytes, position: i64, depth: i64) -> tuple[Any, i64]:
         """Read a container that is referred to later."""
         ident, position = self._value(data, position, 0)
         if type(ident) is not int or depth < 0:
@@ -201,7 +176,7 @@ class FormReader:
         if shared or (count > MANY and any(map(chosen, values))):
             raise NotPlain("a shared value, or one of many, may be hashed")
 
-    def _string(self, data: bytes, position: int) -> tuple[bytes, int]:
+    def _string(self, data: bytes, position: i64) -> tuple[bytes, i64]:
         """Read a byte string, which a head is, and the text inside a form."""
         number = data[position]
         kind = data[position + 1] if number < 0x80 else 0
@@ -210,22 +185,27 @@ class FormReader:
         else:
             number, kind, position = header(data, position)
         if kind == 0x82:
-            end = position + number
-            if end > len(data):
-                raise Incomplete(end - len(data))
-            return data[position:end], end
+            return self._body(data, position, number)
         if kind == 0x87 and self._vocabulary and number in INCOMING:
             return INCOMING[number], position
         raise NotPlain("no byte string where one belongs")
 
+    def _body(self, data: bytes, position: i64, size: int) -> tuple[bytes, i64]:
+        """Read the bytes of a byte string."""
+        # The size may be any number.
+        there: int = len(data) - position
+        if size > there:
+            raise Incomplete(size - there)
+        end: i64 = position + size
+        return data[position:end], end
+
     def _items(
-        self, data: bytes, position: int, count: int, depth: int, items: list[Any], kind: type
-    ) -> tuple[Any, int]:
+        self, data: bytes, position: i64, count: int, depth: i64, items: list[Any], kind: type
+    ) -> tuple[Any, i64]:
         """Read the items of a list, tuple or set that are left, behind those that are there."""
         if depth < 0:
             raise NotPlain("containers nested deeply")
-        append = items.append
-        size = len(data)
+        size: i64 = len(data)
         streak = 0
         try:
             while count > 0:
@@ -233,28 +213,32 @@ class FormReader:
                 if number < 0x80:
                     token = data[position + 1]
                     if token == 0x81:
-                        append(number)
+                        items.append(number)
                         position += 2
                     elif token < 0x80 and data[position + 2] == 0x81:
-                        append(number | token << 7)
+                        items.append(number | token << 7)
                         position += 3
-                    elif token == 0x80 and number == 2 and data.startswith(TEXT_HEAD, position):
+                    elif (
+                        number == 2
+                        and token == 0x80
+                        and position + 13 <= size
+                        and read_i64_le(data, position + 3) == _UNICODE
+                        and data[position + 2] == 7
+                        and data[position + 11] < 0x80
+                        and data[position + 12] == 0x82
+                    ):
+                        begin: i64 = position + 13
+                        end: i64 = begin + data[position + 11]
+                        if end > size:
+                            raise Incomplete(end - size)
+                        items.append(data[begin:end].decode())
+                        position = end
                         streak = 0
-                        start = position + 13
-                        end = start + data[position + 11]
-                        if start <= size and data[start - 1] == 0x82 and end - start < 0x80:
-                            if end > size:
-                                raise Incomplete(end - size)
-                            append(data[start:end].decode())
-                            position = end
-                        else:
-                            text, position = self._string(data, start - 2)
-                            append(text.decode())
                         count -= 1
                         continue
                     else:
                         item, position = self._value(data, position, depth)
-                        append(item)
+                        items.append(item)
                         if type(item) is not int:
                             streak = 0
                             count -= 1
@@ -268,11 +252,11 @@ class FormReader:
                         streak = 0
                 else:
                     if number == 0x84 and position + 9 <= size:
-                        append(_double(data, position + 1)[0])
+                        items.append(read_f64_be(data, position + 1))
                         position += 9
                     else:
                         item, position = self._value(data, position, depth)
-                        append(item)
+                        items.append(item)
                     count -= 1
         except (IndexError, Incomplete):
             self._leave(Frame(kind, items, count, depth), position)
@@ -282,22 +266,26 @@ class FormReader:
         return (items if kind is list else kind(items)), position
 
     def _entries(
-        self, data: bytes, position: int, count: int, depth: int, entries: dict[Any, Any]
-    ) -> tuple[dict[Any, Any], int]:
+        self, data: bytes, position: i64, count: int, depth: i64, entries: dict[Any, Any]
+    ) -> tuple[dict[Any, Any], i64]:
         """Read the entries of a dictionary that are left: each a bare list of two, so that the place tells, no head."""
         if depth < 0:
             raise NotPlain("containers nested deeply")
-        size = len(data)
+        size: i64 = len(data)
         keys = self._keys
-        begin = position
+        begin: i64 = position
         key: Any = PENDING
         try:
             while count > 0:
-                if data.startswith(_PAIR_HEAD, begin) and data[begin + 14] == 0x82:
-                    start = begin + 15
+                if (
+                    begin + 15 <= size
+                    and read_i64_le(data, begin + 5) == _UNICODE
+                    and read_i64_le(data, begin) == _ENTRY
+                    and data[begin + 13] < 0x80
+                    and data[begin + 14] == 0x82
+                ):
+                    start: i64 = begin + 15
                     position = start + data[begin + 13]
-                    if position - start > 0x7F:
-                        raise NotPlain("a text in unusual spelling")
                     if position > size:
                         raise Incomplete(position - size)
                     text = data[start:position]
@@ -311,25 +299,35 @@ class FormReader:
                     key = PENDING
                     key, position = self._value(data, position, depth)
                     self._hashed((key,), len(entries))
-                number = data[position]
-                if number == 0x84 and position + 9 <= size:
-                    entries[key] = _double(data, position + 1)[0]
+                first = data[position]
+                if first < 0x80:
+                    second = data[position + 1]
+                    if second == 0x81:
+                        entries[key] = first
+                        begin = position + 2
+                    elif second < 0x80 and data[position + 2] == 0x81:
+                        entries[key] = first | second << 7
+                        begin = position + 3
+                    elif (
+                        first == 2
+                        and second == 0x80
+                        and position + 13 <= size
+                        and read_i64_le(data, position + 3) == _UNICODE
+                        and data[position + 2] == 7
+                        and data[position + 11] < 0x80
+                        and data[position + 12] == 0x82
+                    ):
+                        start = position + 13
+                        end: i64 = start + data[position + 11]
+                        if end > size:
+                            raise Incomplete(end - size)
+                        entries[key] = data[start:end].decode()
+                        begin = end
+                    else:
+                        entries[key], begin = self._value(data, position, depth)
+                elif first == 0x84 and position + 9 <= size:
+                    entries[key] = read_f64_be(data, position + 1)
                     begin = position + 9
-                elif number < 0x80 and data[position + 1] == 0x81:
-                    entries[key] = number
-                    begin = position + 2
-                elif number < 0x80 and data[position + 1] < 0x80 and data[position + 2] == 0x81:
-                    entries[key] = number | data[position + 1] << 7
-                    begin = position + 3
-                elif data.startswith(TEXT_HEAD, position) and data[position + 12 : position + 13] == _TEXT:
-                    start = position + 13
-                    end = start + data[position + 11]
-                    if end - start > 0x7F:
-                        raise NotPlain("a text in unusual spelling")
-                    if end > size:
-                        raise Incomplete(end - size)
-                    entries[key] = data[start:end].decode()
-                    begin = end
                 else:
                     entries[key], begin = self._value(data, position, depth)
                 count -= 1

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker._values.forms import WRONG, FormReader, Frame, Incomplete
+from broker._values.cuts import Frame, Incomplete
+from broker._values.forms import WRONG, FormReader
 from broker._values.payload import PENDING
 from broker._values.plain import NotPlain
 

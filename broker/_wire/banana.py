@@ -220,18 +220,29 @@ def encode(
             iterator = stack.pop()
 
 
-def header(data: bytes | bytearray, position: int) -> tuple[int, int, int]:
+def header(data: bytes, position: i64) -> tuple[int, int, i64]:
     """Read the digits and type byte of one token.
 
     :returns: the number, the type byte, and the position behind it. Where there are more than 64 digits the "type
         byte" is a digit, so below 0x80: making a number of digits takes quadratic time, and these may be any amount.
     :raises IndexError: the data end before the type byte.
     """
-    kind = data[position]
-    number = shift = 0
-    while kind < 0x80 and shift < _MOST_BITS:
-        number |= kind << shift
+    kind: i64 = data[position]
+    small: i64 = 0
+    shift: i64 = 0
+    while kind < 0x80 and shift < 56:
+        small |= kind << shift
         shift += 7
+        position += 1
+        kind = data[position]
+    if kind >= 0x80:
+        return small, kind, position + 1
+    number: int = small
+    places: int = shift
+    while kind < 0x80 and places < _MOST_BITS:
+        digit: int = kind
+        number |= digit << places
+        places += 7
         position += 1
         kind = data[position]
     return number, kind, position + 1

@@ -104,7 +104,7 @@ def _order(member: Any) -> str:
     if type(member) in (tuple, frozenset):
         inner = [_order(part) for part in member]
         return f"{type(member).__name__}{sorted(inner) if type(member) is frozenset else inner}"
-    return f"{type(member).__name__} {member!r}"
+    return f"{type(member).__name__} {_scalar(member)!r}"
 
 
 def _scalar(value: Any) -> Any:
