@@ -399,7 +399,7 @@ def run_compiled(tally: Tally, arguments: list[str]) -> None:
 
 
 def run_both(tally: Tally) -> None:
-    """Run all tests in both forms at the same time; those with a compiled core are reported when the others are done."""
+    """Run all tests in both forms at the same time; those with a compiled core are reported at the end."""
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, str(ROOT / "dev.py"), "test", "--compiled"]
         other = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
