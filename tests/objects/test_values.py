@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from broker import InsecureJelly, LimitExceeded, Referenceable, Root
+from broker import InsecureJelly, LimitExceeded, Referenceable, Root, SecurityOptions
 from broker._wire import frames
 from broker.testing import tables
 from broker.testing.harness import Pairs
@@ -132,3 +132,24 @@ def test_many_releases(pairs: Pairs, in_dialect: str) -> None:
         assert len(written) < 4 + 3 * 300 + 1
     else:
         assert len(written) > 4 * 300
+
+
+@pytest.mark.in_dialects("broker/1")
+@pytest.mark.parametrize("value", [1j, UUID(int=1), [1j], {"id": UUID(int=2)}], ids=repr)
+def test_a_policy_can_refuse_what_pb_never_had(pairs: Pairs, value: Any) -> None:
+    class WithoutThem(SecurityOptions):
+        def isTypeAllowed(self, typeName: Any) -> bool:
+            return typeName not in (b"complex", b"uuid") and super().isTypeAllowed(typeName)
+
+    policy = WithoutThem()
+    policy.allowBasicTypes()
+    echo = Echo()
+    pair = pairs(echo, security=policy)
+    assert pair.call(pair.root, "echo", [1, {"a": (2.5, None)}]) == [1, {"a": (2.5, None)}]
+    assert isinstance(pair.failure(pair.root.callRemote("see", value)), InsecureJelly)
+    # And where the other end sends it all the same.
+    pair.client.plain = True
+    pair.client.security = SecurityOptions()
+    pair.client.security.allowBasicTypes()
+    assert isinstance(pair.failure(pair.root.callRemote("see", value)), InsecureJelly)
+    assert echo.seen == []

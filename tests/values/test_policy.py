@@ -57,7 +57,7 @@ def test_modules_by_name_and_as_they_are() -> None:
     assert policy.isModuleAllowed(b"os") and policy.isModuleAllowed("datetime")
 
 
-@pytest.mark.parametrize("head", sorted(PLAIN_HEADS))
+@pytest.mark.parametrize("head", sorted(PLAIN_HEADS | {b"complex", b"uuid"}))
 def test_plain_only_with_every_plain_head(head: bytes) -> None:
     policy = SecurityOptions()
     policy.allowBasicTypes()
