@@ -129,14 +129,19 @@ class Broker(BrokerProtocol):
         """Keep a function that nothing has ever called; for programs that register one."""
         self.failures.append(notifier)
 
+    def _most(self) -> int:
+        """Return how many objects the peer may hold: the module's ceiling, or the peer's own where that is lower."""
+        native = self.session.native
+        return MAX_BROKER_REFS if native is None else min(MAX_BROKER_REFS, native.settings["references"])
+
     def registerReference(self, object: Any) -> int:
         """See `Tables.registerReference`; the ceiling is the module's."""
-        self.session.exports.limit = MAX_BROKER_REFS
+        self.session.exports.limit = self._most()
         return super().registerReference(object)
 
     def cacheRemotely(self, instance: Any) -> int:
         """See `Tables.cacheRemotely`; the ceiling is the module's."""
-        self.session.caches.ours.limit = MAX_BROKER_REFS
+        self.session.caches.ours.limit = self._most()
         return super().cacheRemotely(instance)
 
     def _sendMessage(

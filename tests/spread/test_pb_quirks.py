@@ -114,6 +114,20 @@ def test_the_ceiling_of_references_is_read_when_it_is_needed(monkeypatch: pytest
     assert len(made.call(made.root, "give")) == 4
 
 
+@pytest.mark.in_dialects("broker/1")
+def test_the_ceiling_of_the_other_end_holds_too() -> None:
+    made = pair(
+        Service(),
+        server_factory=pb.PBServerFactory,
+        client_factory=lambda: pb.PBClientFactory(limits=broker.Limits(references=3)),
+    )
+    assert pb.MAX_BROKER_REFS > 3
+    # The client would refuse the answer, and with it what else is in it.
+    error = made.failure(made.root.callRemote("give"))
+    assert isinstance(error, LimitExceeded) and isinstance(error, broker.RemoteError)
+    assert made.client.session.faults == 0 and made.server.statistics()["exports"] == 0
+
+
 class Extended(pb.Broker):
     """A protocol with a command of its own."""
 
