@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Final
+from typing import Final
 
 __all__ = ["DEFAULT", "Limits", "PB_PREFIX", "PB_SIZE"]
 
 #: The longest byte string, and the most elements of one list, that a stock PB peer accepts. Longer ones are never
 #: sent to it: it would drop the connection.
-PB_SIZE = 640 * 1024
+PB_SIZE: Final = 640 * 1024
 #: The longest length prefix, in bytes, that a stock PB peer accepts; it also bounds integers to 448 bits.
-PB_PREFIX = 64
+PB_PREFIX: Final = 64
 
 
 @dataclass(frozen=True)

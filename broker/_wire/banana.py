@@ -13,7 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from broker._limits import PB_PREFIX, PB_SIZE
-from broker._wire.pack import BytesWriter
+from broker._wire.pack import BytesWriter, write_i16_le, write_i32_le
 from broker._wire.vocabulary import INCOMING, TOKENS, VOCAB
 from broker.errors import BananaError, LimitExceeded
 
@@ -71,9 +71,6 @@ _FEWEST: Final[list[bytes]] = [digits for digits in DIGITS if len(digits) == 1] 
 #: Number to its INT token, for numbers of up to two digits.
 INT_TOKENS: Final[dict[int, bytes]] = {n: bytes((n, INT)) for n in range(128)}
 INT_TOKENS.update((n, bytes((n & 127, n >> 7, INT))) for n in range(128, 128 * 128))
-
-#: The same tokens, in order.
-_SMALL: Final = list(INT_TOKENS.values())
 
 _FLOAT = Struct(">Bd")
 _DOUBLE = Struct(">d")
@@ -144,14 +141,25 @@ def put_int(writer: BytesWriter, number: int) -> None:
 
     :raises LimitExceeded: it has more digits than PB's peers accept.
     """
-    if 0 <= number < 0x10000000:
-        rest: i64 = number
-        if rest >= 0x4000:
-            writer.write(PAIRS[rest & 0x3FFF])
-            rest >>= 14
-        writer.write(_SMALL[rest])
-    else:
+    if not 0 <= number < 0x10000000:
         writer.write(int_token(number))
+        return
+    rest: i64 = number
+    low: int = rest & 0x7F
+    # Several bytes at a time, the type byte on top, which makes the number that they are negative.
+    if rest < 0x80:
+        last: int = rest - 0x7F00
+        write_i16_le(writer, last)
+    elif rest < 0x4000:
+        last = (rest >> 7) - 0x7F00
+        writer.append(low)
+        write_i16_le(writer, last)
+    else:
+        if rest >= 0x200000:
+            writer.append(low)
+            rest >>= 7
+        last = (rest & 0x7F) + ((rest & 0x3F80) << 1) + (rest >> 14 << 16) - 0x7F000000
+        write_i32_le(writer, last)
 
 
 def float_token(number: float) -> bytes:
