@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Final
-from typing import Final
 
 __all__ = ["DEFAULT", "Limits", "PB_PREFIX", "PB_SIZE"]
 
