@@ -113,6 +113,7 @@ def _serve(obj: Any, bytewise: bool, options: dict[str, Any]) -> tuple[Pair, Any
 
 def _copied(sent: Any, received: Any, same: Callable[[Any, Any], object], how: str) -> None:
     assert received is not sent, f"{how}, it arrived as the object itself and not as a copy"
+    assert not hasattr(received, "callRemote"), f"{how}, it arrived as a reference and not as a copy: {received!r}"
     assert same(sent, received), f"{how}, {sent!r} arrived as {received!r}"
 
 
