@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from broker._limits import PB_PREFIX
 from broker._wire.banana import digits_to_int, int_token
 from broker._wire.pack import BytesWriter
-from broker.errors import BananaError
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -43,8 +42,8 @@ def read_ints(data: bytes, position: int, count: int) -> tuple[list[int], int]:
     """Read integers from a place where some are expected.
 
     :param count: most that are wanted.
-    :returns: as many as are there whole and in a row, and the position behind them.
-    :raises BananaError: one has more digits than the wire allows.
+    :returns: as many as are there whole and in a row, and the position behind them. One that has more digits than the
+        wire allows ends the row, so that the caller reads it by itself and says so.
     """
     numbers: list[int] = []
     start: i64 = position
@@ -61,7 +60,7 @@ def read_ints(data: bytes, position: int, count: int) -> tuple[list[int], int]:
                 number |= byte << shift
             shift += 7
             if shift > 7 * PB_PREFIX:
-                raise BananaError("an integer that is too long")
+                break
             continue
         if shift == 0 or not (byte == 0x81 or byte == 0x83 or byte == 0x85 or byte == 0x86):
             break
