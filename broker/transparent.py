@@ -31,13 +31,15 @@ from broker._remote.live import (
 )
 from broker._remote.packing import Foreign
 from broker._remote.policy import Batch, Policy, Quota
-from broker._remote.presets import EXPOSED, HANDLES, LENT, LIVE, NATIVE, PB, SHARED
+from broker._remote.presets import EXPOSED, HANDLES, LENT, LIVE, NATIVE, PB, SHARED, native
 from broker._remote.program import Program
+from broker._remote.publish import CallContext, publish
 from broker._remote.sending import REACTOR, Transport, transmit
 from broker._remote.verbs import HiddenName, HiddenVerb, Refused, Verb, Want
 
 __all__ = [
     "Batch",
+    "CallContext",
     "Description",
     "EXPOSED",
     "Exported",
@@ -70,8 +72,10 @@ __all__ = [
     "expose",
     "expr",
     "live",
+    "native",
     "ops",
     "program",
+    "publish",
     "ref",
     "reference",
     "release",

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
+from broker._remote.expose import publication, unlisted
 from broker._remote.names import FORWARDED, clean, is_dunder, is_local
 from broker._remote.policy import Policy
 from broker._remote.verbs import Refused, Verb
@@ -41,7 +42,8 @@ class Descriptor(NamedTuple):
     :ivar dunders: the special methods on offer.
     :ivar methods: the names that can be called.
     :ivar attributes: the other names.
-    :ivar flags: ``open`` if there may be other attributes, ``finite`` if iterating has no side effects and ends.
+    :ivar flags: ``open`` if there may be other attributes, ``unlisted`` if there are other methods, ``finite`` if
+        iterating has no side effects and ends.
     """
 
     name: str
@@ -103,15 +105,19 @@ def _build(value: Any, policy: Policy, session: Any) -> Descriptor:
         method = callable(_static(kind, real))
         if _allowed(policy, session, value, Verb.CALL if method else Verb.GET, name):
             (methods if method else attributes).append(name)
+    hidden = unlisted(kind)
+    flags = _flags(kind)
+    if any(_allowed(policy, session, value, Verb.CALL, name) for name in hidden):
+        flags.append("unlisted")
     builtin = [cls.__name__ for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls]
     return Descriptor(
         kind.__qualname__ if full else builtin[0],
         tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in kind.__mro__) if full else tuple(builtin),
         tuple(sorted(name for name, cls in ABCS.items() if issubclass(kind, cls))),
         tuple(sorted(name for name in _specials(kind) if _offers(policy, session, value, name))),
-        tuple(methods),
+        tuple(name for name in methods if name not in hidden),
         tuple(attributes),
-        tuple(_flags(kind)),
+        tuple(flags),
     )
 
 
@@ -193,20 +199,23 @@ def own_names(value: Any, policy: Policy, session: Any) -> list[str]:
 
 def documentation(value: Any, policy: Policy, session: Any) -> dict[str, list[str | None]]:
     """Return signature and documentation of an object and its methods; of the object itself under ``""``."""
-    if policy.describe != "full":
-        return {}
+    full = policy.describe == "full"
     kind = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
     _, descriptor = describe(value, policy, session)
-    found = {"": _document(kind)}
+    found = {"": _document(kind)} if full else {}
     for name in descriptor.methods:
-        real = policy.check(session, value, Verb.CALL, name)
-        found[name] = _document(_static(type(value), real))
+        method = _static(type(value), policy.check(session, value, Verb.CALL, name))
+        said = publication(method)
+        if full if said is None else said.doc:
+            found[name] = _document(method, said is not None and said.ctx)
     return found
 
 
-def _document(thing: Any) -> list[str | None]:
+def _document(thing: Any, ctx: bool = False) -> list[str | None]:
     try:
-        signature: str | None = str(inspect.signature(thing))
+        found = inspect.signature(thing)
+        kept = [parameter for name, parameter in found.parameters.items() if not (ctx and name == "ctx")]
+        signature: str | None = str(found.replace(parameters=kept))
     except (ValueError, TypeError):
         signature = None
     doc = getattr(thing, "__doc__", None)

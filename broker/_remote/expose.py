@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from broker._remote.names import denied, is_dunder
 
-__all__ = ["Expose", "MARK", "T", "expose", "marked"]
+__all__ = ["Expose", "MARK", "Publication", "T", "expose", "marked", "publication", "unlisted"]
 
 #: The attribute by which `expose` marks.
 MARK: Final = "__broker_exposed__"
@@ -35,6 +35,32 @@ _BUILTIN: Final = frozenset(
         *(type({}.keys()), type({}.values()), type({}.items()), GeneratorType, AsyncGeneratorType),
     )
 )
+
+
+class Publication:
+    """What `broker.transparent.publish` says about one method; it stands where `expose` puts its mark.
+
+    :ivar show: whether it is listed.
+    :ivar doc: whether its signature and documentation can be read from afar.
+    :ivar ctx: whether it is called with a context.
+    """
+
+    __slots__ = ("ctx", "doc", "show")
+
+    def __init__(self, show: bool, doc: bool, ctx: bool) -> None:
+        self.show = show
+        self.doc = doc
+        self.ctx = ctx
+
+
+def publication(function: Any) -> Publication | None:
+    """Return what was said about a function or method when it was published, or None."""
+    kind = type(function)
+    target = function.__func__ if kind in (MethodType, staticmethod, classmethod) else function
+    if type(target) is not FunctionType:
+        return None
+    said = vars(target).get(MARK)
+    return said if type(said) is Publication else None
 
 
 def expose(thing: T) -> T:
@@ -63,6 +89,13 @@ def marked(cls: Any, prefixes: tuple[str, ...] = ()) -> dict[str, str]:
                 if name.startswith(prefix) and len(name) > len(prefix):
                     found[name[len(prefix) :]] = found[name] = name
     return found
+
+
+@lru_cache(maxsize=4096)
+def unlisted(cls: Any) -> frozenset[str]:
+    """Return the names of the methods of a class that were published and are not to be listed."""
+    methods = {name: publication(value) for parent in reversed(cls.__mro__) for name, value in vars(parent).items()}
+    return frozenset(name for name, said in methods.items() if said is not None and not said.show)
 
 
 def _is_marked(value: Any) -> bool:

@@ -73,18 +73,25 @@ class Rules:
 
 
 class Said:
-    """A value with the form in which it is to cross; made by `ref`, `copy` and `stream`."""
+    """A value with the form in which it is to cross; made by `ref`, `copy`, `stream` and `native`.
 
-    __slots__ = ("form", "value")
+    :ivar policy: for a reference, the policy of what it leads to, or None for that of the object that gives it.
+    """
 
-    def __init__(self, value: Any, form: Form) -> None:
+    __slots__ = ("form", "policy", "value")
+
+    def __init__(self, value: Any, form: Form, policy: Any = None) -> None:
         self.value = value
         self.form = form
+        self.policy = policy
 
 
-def ref(value: Any) -> Any:
-    """Return a value from a served method, or pass it as an argument, by reference, whatever the rules say."""
-    return Said(value, Form.REF)
+def ref(value: Any, policy: Any = None) -> Any:
+    """Return a value from a served method, or pass it as an argument, by reference, whatever the rules say.
+
+    :param policy: a `Policy`, what may be done with the object; by default what may be done with the one that gives it.
+    """
+    return Said(value, Form.REF, policy)
 
 
 def copy(value: Any) -> Any:

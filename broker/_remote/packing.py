@@ -154,7 +154,7 @@ class Packer:
         if reference is not None:
             return self._reference(reference)
         if kind is Said:
-            return self._formed(value.value, self._allowed(value.value, value.form))
+            return self._formed(value.value, self._allowed(value.value, value.form), value.policy)
         if kind is Exported:
             return self.offer(value)
         if self._number is not None:

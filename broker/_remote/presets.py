@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Any, Final
 
 from broker._remote.expose import Expose
-from broker._remote.forms import CONTAINERS, IMMUTABLES, SCALARS, Form, Rules
+from broker._remote.forms import CONTAINERS, IMMUTABLES, SCALARS, Form, Rules, ref
 from broker._remote.names import SAFE
 from broker._remote.policy import Policy
 from broker._remote.verbs import Want
 from broker._values.jellyable import Jellyable
 
-__all__ = ["EXPOSED", "HANDLES", "LENT", "LIVE", "NATIVE", "PB", "SHARED"]
+__all__ = ["EXPOSED", "HANDLES", "LENT", "LIVE", "NATIVE", "PB", "SHARED", "native"]
 
 #: Objects with a flavor of their own (Referenceable, Copyable, Cacheable) cross in that.
 _FLAVORED: Final = (Jellyable, Form.COPY)
@@ -84,3 +84,11 @@ EXPOSED: Final = Policy(
     compare="identity",
     lend=LENT,
 )
+
+
+def native(value: Any) -> Any:
+    """Return an object from a served method, or pass it as an argument, by a reference with which all may be done.
+
+    That is, what `NATIVE` says, whatever the rules and the policy are; for objects that were made for peers.
+    """
+    return ref(value, NATIVE)

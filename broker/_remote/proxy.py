@@ -108,6 +108,9 @@ class Live(Proxy):
             return Method(self, name)
         if name in kind.names or name in kind.descriptor.attributes or "open" in kind.descriptor.flags:
             return perform(self, Verb.GET, name)
+        if "unlisted" in kind.descriptor.flags and not name.startswith("_"):
+            # Who knows the name of such a method may call it; whether there is one is seen then.
+            return Method(self, name)
         raise AttributeError(f"{kind.descriptor.name!r} object has no attribute {name!r} on offer")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -12,9 +12,10 @@ from broker._remote.bounds import check_conversion, check_operator
 from broker._remote.descriptors import documentation
 from broker._remote.exported import Exported
 from broker._remote.faults import rebuild
-from broker._remote.forms import Form
+from broker._remote.forms import Form, Said
 from broker._remote.names import INTERPRETER, clean, is_dunder
 from broker._remote.policy import Override, Policy
+from broker._remote.publish import with_context
 from broker._remote.side import Side
 from broker._remote.streams import Stream, Taken, enter
 from broker._remote.verbs import (
@@ -134,6 +135,10 @@ class Run:
             # The program goes on with the object; the peer is told that it is the one it has.
             result = SAME if last and step.subject == 0 else result
         policy = self._policy_of(result, step)
+        if type(result) is Said and not last:
+            # What the server has said to give away may be worked on.
+            policy, result = result.policy or policy, result.value
+            self.homes[id(result)] = (result, policy)
         if type(result) is Exported and not last:
             result = result.object
             self.homes[id(result)] = (result, policy)
@@ -211,13 +216,13 @@ class Run:
             raise BadValue("a call has a list of arguments and a dictionary of named ones")
         if name is None:
             self._check(policy, subject, Verb.CALL, "__call__")
-            return self.invoke(self, subject, "", subject, args, kw)
+            return self.invoke(self, subject, "", subject, args, with_context(subject, kw, self.side, self.notes))
         name = clean(name)
         if is_dunder(name) and name not in policy.expose.names:
             raise HiddenName(f"no attribute {name!r} is offered")
         function = self._attribute(subject, self._check(policy, subject, Verb.CALL, name), name)
         self.override = policy.methods.get(name)
-        return self.invoke(self, subject, name, function, args, kw)
+        return self.invoke(self, subject, name, function, args, with_context(function, kw, self.side, self.notes))
 
     # Operators.
 

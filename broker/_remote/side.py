@@ -43,6 +43,7 @@ class Side:
     :ivar views: how objects of the peer are looked at, by policy and transport.
     :ivar streams: open streams of ours, by identity, each with what closes it.
     :ivar contexts: contexts of ours that the peer has entered and not left, in the order of entering.
+    :ivar session: what served methods keep for the peer, see `broker._remote.publish.CallContext`.
     :ivar lost: whether the connection is gone.
     """
 
@@ -59,6 +60,7 @@ class Side:
         self.views: dict[Any, Any] = {}
         self.streams: dict[int, Callable[[], object]] = {}
         self.contexts: list[Any] = []
+        self.session: dict[Any, Any] = {}
         self.lost = False
         broker.notifyOnDisconnect(self._closed)
 
