@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,11 @@ _MAKE_FAILURE = Failure.__init__
 settings.register_profile("broker", deadline=None, print_blob=True)
 settings.register_profile("broker-ci", settings.get_profile("broker"), derandomize=True, database=None)
 settings.load_profile("broker-ci" if os.environ.get("CI") else "broker")
+
+# A shell that starts the tests in the background has them ignore the interrupt, and so would every program that they
+# start, also one that is to be ended by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:

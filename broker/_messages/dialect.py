@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from broker._messages.messages import Message
 from broker._values.payload import Payload
+from broker._wire.parts import Parts
 
 __all__ = ["Dialect", "Swizzler"]
 
@@ -62,8 +63,8 @@ class Dialect(Protocol):
         cached: bool,
         deadline: int,
         swizzler: Swizzler,
-    ) -> bytes:
-        """Return the bytes of a `Call` whose arguments are still to be lowered.
+    ) -> bytes | Parts:
+        """Return the bytes of a `Call` whose arguments are still to be lowered, in parts where it goes in pieces.
 
         :raises InsecureJelly: something in them is not on the whitelist.
         :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.

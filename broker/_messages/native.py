@@ -34,6 +34,7 @@ from broker._values.policy import check_atoms, check_plain
 from broker._wire import frames
 from broker._wire.frames import FRAME, HEAD, frame, put_number, varint
 from broker._wire.pack import BytesWriter
+from broker._wire.parts import Parts
 from broker.errors import LimitExceeded
 
 __all__ = ["NAME", "NativeDialect", "settings_of"]
@@ -77,7 +78,9 @@ class NativeDialect(NativeReader):
 
     # Messages. Those too large for a frame are returned with a head that says nothing: they go in pieces.
 
-    def encode_plain(self, request: int, target: int | bytes, method: bytes, args: Any, kwargs: Any) -> bytes | None:
+    def encode_plain(
+        self, request: int, target: int | bytes, method: bytes, args: Any, kwargs: Any
+    ) -> bytes | Parts | None:
         """Return the bytes of a call that wants an answer, or None when its arguments are not plain.
 
         :raises LimitExceeded: something in them is larger than the peer accepts, or nested too deeply.
@@ -96,7 +99,7 @@ class NativeDialect(NativeReader):
         finally:
             self._give_back(encoder)
 
-    def encode_answer(self, request: int, value: Any) -> bytes | None:
+    def encode_answer(self, request: int, value: Any) -> bytes | Parts | None:
         """Return the bytes of an answer, or None when the result is not plain.
 
         :raises LimitExceeded: something in it is larger than the peer accepts, or nested too deeply.
@@ -124,7 +127,7 @@ class NativeDialect(NativeReader):
         cached: bool,
         deadline: int,
         swizzler: Swizzler,
-    ) -> bytes:
+    ) -> bytes | Parts:
         """Return the bytes of a call, its arguments lowered.
 
         :raises InsecureJelly: something in them is not on the whitelist.
@@ -170,13 +173,17 @@ class NativeDialect(NativeReader):
             encoder.clear()
             self._idle.append(encoder)
 
-    def _framed(self, encoder: NativeEncoder) -> bytes:
-        """Return the message that was written, with its length in its head.
+    def _framed(self, encoder: NativeEncoder) -> bytes | Parts:
+        """Return the message that was written, with its length in its head if it goes in a frame.
 
         :raises LimitExceeded: the peer does not accept one of that size.
         """
         writer = encoder.writer
-        size: int = (encoder.size if encoder.parts else len(writer)) - HEAD
+        if encoder.parts:
+            # A part of it alone is longer than a frame.
+            self._check(encoder.size - HEAD)
+            return Parts(encoder.take_parts())
+        size: int = len(writer) - HEAD
         self._check(size)
         if size <= FRAME:
             writer[1] = size & 0xFF
@@ -196,14 +203,7 @@ class NativeDialect(NativeReader):
         :raises ValueError: the message is one that is only received, or a payload is not encoded.
         """
         if isinstance(message, (Answer, Failed)):
-            data = message.payload.data
-            if data is None:
-                raise ValueError("the payload of a message to be sent must be encoded")
-            kind = frames.ANSWER if isinstance(message, Answer) else frames.FAILED
-            opening = varint(message.request)
-            size = len(opening) + len(data)
-            self._check(size)
-            return b"".join(((kind | min(size, FRAME) << 8).to_bytes(HEAD, "little"), opening, data))
+            return b"".join(self.encode_response(message))
         if isinstance(message, Release):
             return self.encode_releases([(message.target, message.count)], False)
         if isinstance(message, ReleaseCache):
@@ -223,6 +223,21 @@ class NativeDialect(NativeReader):
         if isinstance(message, NotUnderstood):
             return frame(frames.NOT_UNDERSTOOD, message.command)
         raise ValueError(f"{type(message).__name__} is no message of this dialect, or is only received")
+
+    def encode_response(self, message: Answer | Failed) -> list[bytes]:
+        """Return the bytes of an answer: its opening, and its payload, which must be encoded.
+
+        :raises LimitExceeded: it is larger than the peer accepts.
+        :raises ValueError: the payload is not encoded.
+        """
+        data = message.payload.data
+        if data is None:
+            raise ValueError("the payload of a message to be sent must be encoded")
+        kind = frames.ANSWER if isinstance(message, Answer) else frames.FAILED
+        opening = varint(message.request)
+        size = len(opening) + len(data)
+        self._check(size)
+        return [(kind | min(size, FRAME) << 8).to_bytes(HEAD, "little") + opening, data]
 
     def encode_releases(self, owed: list[tuple[int, int]], cached: bool) -> bytes:
         """Return the bytes of a batch of releases.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from broker._session.outbox import ENTRY
+from broker._wire.parts import Parts
 
 __all__ = ["Held"]
 
@@ -24,14 +25,14 @@ class Held:
     __slots__ = ("_behind", "asking", "calls", "owed", "size")
 
     def __init__(self) -> None:
-        self.calls: dict[int, tuple[bytes, int | bytes, bool]] = {}
+        self.calls: dict[int, tuple[bytes | Parts, int | bytes, bool]] = {}
         self.asking = 0
         self.size = 0
         self.owed = 0
         #: What stays behind calls, each with the youngest of these.
         self._behind: deque[tuple[int, bytes]] = deque()
 
-    def put(self, request: int, data: bytes, lane: int | bytes, wants_answer: bool) -> None:
+    def put(self, request: int, data: bytes | Parts, lane: int | bytes, wants_answer: bool) -> None:
         """Hold a call back."""
         self.calls[request] = data, lane, wants_answer
         self.asking += wants_answer
@@ -42,7 +43,7 @@ class Held:
         self._behind.append((next(reversed(self.calls)), data))
         self.owed += len(data) + ENTRY
 
-    def take(self, request: int) -> tuple[bytes, int | bytes]:
+    def take(self, request: int) -> tuple[bytes | Parts, int | bytes]:
         """Take a call out, and return its bytes and its lane."""
         data, lane, wants_answer = self.calls.pop(request)
         self.asking -= wants_answer

@@ -16,6 +16,7 @@ from typing import Final
 
 from broker._wire import frames
 from broker._wire.frames import FRAME, HEAD, PIECE, varint
+from broker._wire.parts import Parts
 
 __all__ = ["ENTRY", "SMALL", "Outbox"]
 
@@ -27,16 +28,24 @@ SMALL: Final = FRAME + HEAD
 
 
 class _Item:
-    """A message that could not go at once. `age` counts them; of a large one `position` is what was sent."""
+    """A message that could not go at once. `age` counts them; of a large one `rest` is what was not sent."""
 
-    __slots__ = ("age", "data", "in_order", "lane", "position")
+    __slots__ = ("age", "begun", "in_order", "lane", "rest", "size", "small")
 
-    def __init__(self, age: int, data: bytes, lane: int | bytes | None, in_order: bool) -> None:
+    def __init__(self, age: int, data: bytes | Parts, lane: int | bytes | None, in_order: bool) -> None:
         self.age = age
-        self.data = data
+        self.size = len(data)
+        self.small = b""
+        self.rest: Parts | None = None
+        if isinstance(data, Parts):
+            self.rest = data
+        elif len(data) <= SMALL:
+            self.small = data
+        else:
+            self.rest = Parts([data])
         self.lane = lane
         self.in_order = in_order
-        self.position = 0
+        self.begun = False
 
 
 class Outbox:
@@ -85,14 +94,14 @@ class Outbox:
         """Whether pieces wait to be sent."""
         return bool(self._active)
 
-    def put(self, data: bytes, lane: int | bytes | None, in_order: bool) -> None:
+    def put(self, data: bytes | Parts, lane: int | bytes | None, in_order: bool) -> None:
         """Send a message with a value in it.
 
         :param data: its bytes; of a large one, the length in its head says nothing.
         :param lane: the object that it calls, or None for an answer.
         :param in_order: it refers to cached objects.
         """
-        if not self._ages and len(data) <= SMALL:
+        if not self._ages and isinstance(data, bytes) and len(data) <= SMALL:
             self._now.append(data)
             return
         self._age += 1
@@ -119,8 +128,8 @@ class Outbox:
         waiting = None if item.lane is None else self._lanes.get(item.lane)
         if waiting is not None:
             waiting.append(item)
-        elif len(item.data) <= SMALL:
-            self._now.append(item.data)
+        elif item.rest is None:
+            self._now.append(item.small)
             self._went(item)
         else:
             if item.lane is not None:
@@ -129,9 +138,9 @@ class Outbox:
 
     def _went(self, item: _Item) -> None:
         """A message has been sent whole; releases that waited for nothing else follow."""
-        self.size -= len(item.data)
+        self.size -= item.size
         if item.lane is None:
-            self.owed -= len(item.data)
+            self.owed -= item.size
         self._gone.add(item.age)
         while self._ages and self._ages[0] in self._gone:
             self._gone.discard(self._ages.popleft())
@@ -145,17 +154,18 @@ class Outbox:
         if not self._active:
             return b""
         item = self._active.popleft()
-        data = item.data
+        rest = item.rest
+        assert rest is not None
         number = varint(item.age)
-        if not item.position:
+        if not item.begun:
             # Of the head only the kind is sent: it stands alone in front of the first piece.
-            number += data[:1]
-            item.position = HEAD
-        chunk = memoryview(data)[item.position : item.position + PIECE]
-        item.position += PIECE
-        last = item.position >= len(data)
+            item.begun = True
+            number += b"".join(rest.take(HEAD))[:1]
+        size = min(len(rest), PIECE)
+        chunks = rest.take(PIECE)
+        last = not len(rest)
         kind = frames.LAST if last else frames.PART
-        piece = b"".join(((kind | (len(number) + len(chunk)) << 8).to_bytes(HEAD, "little"), number, chunk))
+        piece = b"".join([(kind | (len(number) + size) << 8).to_bytes(HEAD, "little"), number, *chunks])
         if last:
             # What waited for it must not be sent before its last piece, so that goes first.
             self._now.append(piece)

@@ -32,6 +32,7 @@ from broker._session.outbox import SMALL, Outbox
 from broker._session.questions import Questions
 from broker._session.states import State
 from broker._values.payload import Payload
+from broker._wire.parts import Parts
 from broker.errors import GoingAway, LimitExceeded
 
 __all__ = ["COMMAND_SIZE", "Sending"]
@@ -129,15 +130,17 @@ class Sending:
         data = dialect.encode_call(request, target, method, args, kwargs, wants, cached, deadline, swizzler)
         native = self.native
         if native is None:
+            # Of PB, which has no pieces.
+            assert isinstance(data, bytes)
             self._out.append(data)
-        elif (waiting := self._waiting) and waiting + len(data) > self.limits.buffer:
-            raise LimitExceeded(f"more than {self.limits.buffer} bytes wait to be sent")
-        elif len(questions.entries) >= native.settings["calls"]:
-            if self._held is None:
-                self._held = Held()
-            self._held.put(request, data, target, wants)
         else:
-            self._put(data, target)
+            self._admit(len(data))
+            if len(questions.entries) >= native.settings["calls"]:
+                if self._held is None:
+                    self._held = Held()
+                self._held.put(request, data, target, wants)
+            else:
+                self._put(data, target)
         if wants:
             questions.entries[request] = waiter
         return request
@@ -154,6 +157,15 @@ class Sending:
         waiting = 0 if self.outbox is None else self.outbox.size
         return waiting if self._held is None else waiting + self._held.size
 
+    def _admit(self, size: int) -> None:
+        """Let one more call of ours pass, or not. One that finds nobody before it may have any size.
+
+        :raises LimitExceeded: too much waits to be sent.
+        """
+        waiting = self._waiting
+        if waiting and waiting + size > self.limits.buffer:
+            raise LimitExceeded(f"more than {self.limits.buffer} bytes wait to be sent")
+
     def call_plain(self, target: int | bytes, method: bytes, args: Any, kwargs: Any, waiter: Any) -> int:
         """Send the usual kind of call, one with plain arguments that wants an answer.
 
@@ -161,15 +173,19 @@ class Sending:
         :raises LimitExceeded: the peer would not accept it; nothing was sent and nothing is pending.
         """
         native = self.native
-        if native is None or not self.plain or self.state is not State.OPEN or self.outbox is not None:
+        if native is None or not self.plain or self.state is not State.OPEN:
             return 0
         questions = self.questions
         if self.peer_leaves is not None or len(questions.entries) >= native.settings["calls"]:
             return 0
         data = native.encode_plain(questions.last + 1, target, method, args, kwargs)
-        if data is None or len(data) > SMALL:
+        if data is None:
             return 0
-        self._out.append(data)
+        if self.outbox is None and isinstance(data, bytes) and len(data) <= SMALL:
+            self._out.append(data)
+        else:
+            self._admit(len(data))
+            self._put(data, target)
         request = questions.number()
         questions.entries[request] = waiter
         return request
@@ -241,17 +257,18 @@ class Sending:
         """Send the failure of their call."""
         self._respond(Failed(request, payload))
 
-    def _respond(self, message: Message) -> None:
+    def _respond(self, message: Answer | Failed) -> None:
         if self.native is None:
             self._send(message)
         elif self.state is not State.CLOSED:
-            self._put(self.native.encode(message), None)
+            parts = self.native.encode_response(message)
+            self._put(b"".join(parts) if len(parts[1]) < SMALL else Parts(parts), None)
 
-    def _put(self, data: bytes, lane: int | bytes | None) -> None:
+    def _put(self, data: bytes | Parts, lane: int | bytes | None) -> None:
         """Send a message of our own dialect that has a value in it, whole or in pieces."""
         outbox = self.outbox
         if outbox is None:
-            if len(data) <= SMALL:
+            if isinstance(data, bytes) and len(data) <= SMALL:
                 self._out.append(data)
                 return
             assert self.native is not None

@@ -170,6 +170,12 @@ class NativeEncoder:
         self.clear()
         return data
 
+    def take_parts(self) -> list[bytes]:
+        """Return what has been written, long byte strings by themselves, and begin anew."""
+        parts = [*self.parts, self.writer.getvalue()]
+        self.clear()
+        return parts
+
     def clear(self) -> None:
         """Forget what has been written."""
         self.writer.truncate(0)

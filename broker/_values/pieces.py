@@ -48,10 +48,15 @@ class Pieces:
     def take(self, data: bytes, position: i64, end: i64) -> i64:
         """Take what is there of what is missing; returns the position behind it."""
         stop: i64 = min(position + self.missing, end)
-        part = data[position:stop]
-        self.missing -= stop - position
+        size: i64 = stop - position
+        self.missing -= size
         parts = self._parts
-        if len(part) >= _PIECE:
+        if size >= _PIECE and size * 2 >= len(data):
+            # All of the data stays as long as a part of it does.
+            parts.append(memoryview(data)[position:stop])
+            return stop
+        part = data[position:stop]
+        if size >= _PIECE:
             parts.append(part)
         elif parts and type(parts[-1]) is bytearray and len(parts[-1]) < _PIECE:
             parts[-1] += part
