@@ -40,9 +40,12 @@ from broker.errors import (
     RemoteError,
 )
 
-__all__ = ["Broker"]
+__all__ = ["Broker", "Elsewhere"]
 
 _log = Logger()
+
+#: Calls a function of the user's with arguments, not here and now; returns a Deferred of what it returns or raises.
+Elsewhere = Callable[..., Deferred[Any]]
 
 
 class Broker(Calling):
@@ -64,6 +67,8 @@ class Broker(Calling):
     dialects = DIALECTS
     #: What the last `unserialize` refused; serving tells by it whose fault an exception is.
     refused: BaseException | None = None
+    #: Runs what is served here in another thread, see `Elsewhere`; None where it runs at once.
+    elsewhere: Elsewhere | None = None
     #: How many calls of the peer were refused.
     refusals = 0
     #: Whom to tell that the greeting is over, and that the connection is gone.

@@ -38,6 +38,8 @@ class Referenceable(Serializable):
         arguments = positional(broker.unserialize(args))
         named = keywords(broker.unserialize(kw))
         method = find_method(self, "remote_", message)
+        if broker.elsewhere is not None:
+            return broker.elsewhere(method, *arguments, **named).addCallback(broker.serialize, self.perspective)
         return broker.serialize(method(*arguments, **named), self.perspective)
 
     def jellyFor(self, jellier: Any) -> Any:

@@ -56,6 +56,7 @@ def serve(broker: Broker, call: Call) -> None:
             or getattr(target.remoteMessageReceived, "__func__", None) is not _USUAL
             or broker.leaving is not None
             or CURRENT.get() is not None
+            or broker.elsewhere is not None
         ):
             result = _run(broker, call)
         else:

@@ -221,7 +221,7 @@ class Owner:
 
     def _run(self, run: Run, adapter: Exported) -> Any:
         try:
-            result = run.start()
+            result = _started(run)
         except BaseException as error:  # noqa: BLE001  the caller gets it, whatever it is
             return self._failed(run, error)
         if not isinstance(result, Deferred):
@@ -291,11 +291,23 @@ class Owner:
             return payload
 
         try:
-            result = run.start()
+            result = _started(run)
         except Refused as error:
             # What such peers, and logs, expect.
             raise NoSuchMethod(str(error)) from None
-        return result.addCallback(answer) if isinstance(result, Deferred) else answer(result)
+        return result.addCallbacks(answer, _refused) if isinstance(result, Deferred) else answer(result)
+
+
+def _started(run: Run) -> Any:
+    """Run a program, here or where the connection has what it serves run; return its result or a Deferred of it."""
+    elsewhere = run.side.broker.elsewhere
+    return run.start() if elsewhere is None else elsewhere(run.start)
+
+
+def _refused(failure: Failure) -> Failure:
+    if failure.check(Refused) is None:
+        return failure
+    return Failure(NoSuchMethod(failure.getErrorMessage()))
 
 
 def _own(value: Any) -> int:
