@@ -1,0 +1,85 @@
+"""Control-C while a thread waits: it ends the wait, and never what is done for the connection in between.
+
+An interrupt may be raised between any two instructions of the main thread, also while it keeps the tables of a
+connection. So for the time of a wait Python's own handler is replaced by one that notes the interrupt, and has it
+raised where nothing is half done: in the sleep itself. A program with a handler of its own keeps that.
+"""
+
+from __future__ import annotations
+
+import signal
+from _thread import get_ident
+from threading import main_thread
+from typing import Any, Final
+
+# What `signal` wraps to make enumerations of numbers, which takes longer than sending a call.
+try:
+    import _signal as _quick
+except ImportError:
+    _quick = signal  # type: ignore[assignment]
+
+__all__ = ["Guard", "NOBODY", "guard"]
+
+
+_INTERRUPT: Final = int(signal.SIGINT)
+_USUAL: Final = signal.default_int_handler
+
+
+class Guard:
+    """Says whether an interrupt may be raised now.
+
+    :ivar sleeping: whether it may.
+    :ivar pending: whether one was noted.
+    """
+
+    __slots__ = ("_handler", "pending", "sleeping")
+
+    def __init__(self) -> None:
+        self.sleeping = False
+        self.pending = False
+        self._handler = self._interrupted
+
+    def enter(self) -> bool:
+        """Begin a wait; return whether interrupts are noted from now on."""
+        if _quick.getsignal(_INTERRUPT) is not _USUAL:
+            return False
+        self.sleeping = self.pending = False
+        _quick.signal(_INTERRUPT, self._handler)
+        return True
+
+    def leave(self) -> None:
+        """End a wait.
+
+        :raises KeyboardInterrupt: there was an interrupt.
+        """
+        _quick.signal(_INTERRUPT, _USUAL)
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def _interrupted(self, number: int, frame: Any) -> None:
+        if self.sleeping:
+            raise KeyboardInterrupt
+        self.pending = True
+
+    def check(self) -> None:
+        """Raise what was noted; the sleep begins."""
+        self.sleeping = True
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+
+#: For the threads that no interrupt is raised in.
+NOBODY: Final = Guard()
+_MAIN: Final = Guard()
+
+
+def guard(ident: int) -> Guard:
+    """Return the guard of the calling thread, which has begun to work; `NOBODY` if it needs none.
+
+    :param ident: the thread.
+    """
+    main: Any = main_thread()
+    # Its attribute, for the property checks what cannot be otherwise here.
+    return _MAIN if main._ident == ident and _MAIN.enter() else NOBODY

@@ -1,0 +1,182 @@
+"""Connections that a reactor runs, in the thread that it has already or in one made for it."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from collections.abc import Callable
+from threading import Event, Lock, Thread, main_thread
+from time import monotonic
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python import threadable
+from twisted.python.failure import Failure
+
+from broker.blocking.driver import Driver
+from broker.blocking.forks import TEXT, note
+from broker.blocking.protocol import BlockingProtocol
+from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised
+from broker.blocking.workers import Workers, employer
+from broker.errors import DeadReferenceError
+
+__all__ = ["Threaded", "ThreadedProtocol", "reactor_thread"]
+
+
+class Threaded(Driver):
+    """Drives connections by the thread of a reactor: a call wakes it, and it wakes the caller.
+
+    :param reactor: the reactor; it runs.
+    :param thread: the number of its thread; by default that of Twisted's own.
+    """
+
+    def __init__(self, reactor: Any, thread: int | None = None) -> None:
+        self.reactor = reactor
+        self.thread = thread
+        self.workers = Workers("broker")
+        self.dead: str | None = None
+        note(self)
+
+    def held(self) -> bool:
+        """Return whether this is the reactor's thread."""
+        return get_ident() == (self.thread or threadable.ioThread)
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function in the reactor's thread."""
+        if self.held():
+            return function(*args)
+        return self._wait(None, maybeDeferred, function, *args)
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the reactor's thread, soon."""
+        self.reactor.callFromThread(function, *args)
+
+    def later(self, seconds: float, function: Callable[..., object], *args: Any) -> Any:
+        """Call a function in the reactor's thread after so many seconds; only from there."""
+        return self.reactor.callLater(seconds, function, *args)
+
+    def wait(self, seconds: float | None, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function in the reactor's thread that returns a Deferred; wait for its result."""
+        if self.held():
+            raise CannotWait(
+                "this thread runs the reactor, which would stand still: use broker.connect and await, or call this in "
+                "another thread (twisted.internet.threads.deferToThread)"
+            )
+        check_thread()
+        return self._wait(seconds, function, *args)
+
+    def _wait(self, seconds: float | None, function: Callable[..., Any], *args: Any) -> Any:
+        if self.dead is not None:
+            raise DeadReferenceError(self.dead)
+        wait = Wait()
+        wait.sleeper()
+        end = None if seconds is None else monotonic() + seconds
+        workers = employer()
+        try:
+            self.reactor.callFromThread(_begin, wait, function, args)
+            if workers is None:
+                self._sleep(wait, end)
+            else:
+                with workers.waiting():
+                    self._sleep(wait, end)
+        finally:
+            if not wait.ready:
+                self.reactor.callFromThread(_give_up, wait)
+        if not wait.ready:
+            assert seconds is not None
+            raise expired(seconds, args)
+        result, wait.result = wait.result, None
+        return raised(result) if isinstance(result, Failure) else result
+
+    def _sleep(self, wait: Wait, end: float | None) -> None:
+        while not wait.ready and (end is None or monotonic() < end):
+            wait.sleep(end)
+
+    def forked(self) -> None:
+        """This is a child of the process that has the thread: there is none here."""
+        self.dead = TEXT
+
+
+def _begin(wait: Wait, function: Callable[..., Any], args: Any) -> None:
+    try:
+        wait.deferred = function(*args)
+    except BaseException:  # noqa: BLE001  the thread that waits gets it, whatever it is
+        wait.done(Failure())
+        return
+    wait.deferred.addBoth(wait.done)
+
+
+def _give_up(wait: Wait) -> None:
+    if wait.deferred is not None:
+        wait.deferred.cancel()
+
+
+class ThreadedProtocol(BlockingProtocol):
+    """A connection that a reactor runs, and that threads wait at."""
+
+    def connectionMade(self) -> None:
+        """The transport is there."""
+        shared: Threaded = self.factory.driver
+        # With workers of its own: what one peer has called here does not wait for what another one has.
+        self.drivenBy(Threaded(shared.reactor, shared.thread))
+        super().connectionMade()
+
+    def connectionLost(self, *reason: Any) -> None:
+        """The transport is gone."""
+        super().connectionLost(*reason)
+        self.driver.workers.close()
+
+
+class _Threads:
+    """The threads made for reactors, one each."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.known: dict[int, tuple[Any, Threaded]] = {}
+
+    def driver(self, reactor: Any) -> Threaded:
+        """Return what drives connections by a reactor; one that does not run is started, in a thread of its own."""
+        with self.lock:
+            known = self.known.get(id(reactor))
+            if known is not None:
+                return known[1]
+            driver = Threaded(reactor, None if reactor.running else _start(reactor))
+            self.known[id(reactor)] = reactor, driver
+            return driver
+
+
+_THREADS: Final = _Threads()
+
+
+def reactor_thread(reactor: Any = None) -> Threaded:
+    """Return what drives connections by a reactor.
+
+    :param reactor: by default Twisted's own. One that does not run is started in a thread, and stopped when the
+        program ends.
+    :raises DeadReferenceError: its thread stayed behind when this process was forked.
+    """
+    if reactor is None:
+        from twisted.internet import reactor as running
+
+        reactor = running
+    driver = _THREADS.driver(reactor)
+    if driver.dead is not None:
+        raise DeadReferenceError(driver.dead)
+    return driver
+
+
+def _start(reactor: Any) -> int:
+    started = Event()
+    reactor.callWhenRunning(started.set)
+    thread = Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, name="reactor", daemon=True)
+    thread.start()
+    started.wait()
+    # Twisted's thread pool would keep the process from ending.
+    Thread(target=_stop_with_main, args=(reactor,), name="reactor's end", daemon=True).start()
+    assert thread.ident is not None
+    return thread.ident
+
+
+def _stop_with_main(reactor: Any) -> None:
+    main_thread().join()
+    if reactor.running:
+        reactor.callFromThread(reactor.stop)

@@ -1,0 +1,125 @@
+"""Who may wait, for how long, and what the waiting thread gets: the rules that both drivers share."""
+
+from __future__ import annotations
+
+import sys
+from _thread import allocate_lock, get_ident
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python import threadable
+from twisted.python.failure import Failure
+
+from broker._objects.context import CURRENT
+from broker._remote.program import Program
+from broker.errors import DeadlineExceeded
+
+__all__ = ["CannotWait", "Wait", "bound", "check_thread", "expired", "raised"]
+
+
+class CannotWait(RuntimeError):
+    """The thread that called may not wait: it runs the reactor, an asyncio task, or the connection itself."""
+
+
+class Wait:
+    """One thread's wait for one result.
+
+    :param kick: called when there is a result, from whatever thread found it.
+    :ivar ready: whether there is one.
+    :ivar result: it, or a Failure.
+    :ivar lock: what the thread sleeps on, once it has to.
+    """
+
+    __slots__ = ("deferred", "kick", "lock", "ready", "result")
+
+    def __init__(self, kick: Callable[[Wait], None] | None = None) -> None:
+        self.ready = False
+        self.result: Any = None
+        self.lock: Any = None
+        self.kick = kick
+        self.deferred: Deferred[Any] | None = None
+
+    def done(self, result: Any) -> None:
+        """Take the result; the callback of a Deferred."""
+        self.result = result
+        # In this order: who is about to sleep makes the lock first and looks for the result then.
+        self.ready = True
+        if self.lock is not None:
+            self.wake()
+        if self.kick is not None:
+            self.kick(self)
+
+    def sleeper(self) -> Any:
+        """Return the lock to sleep on: acquired, until somebody wakes the thread."""
+        if self.lock is None:
+            lock = allocate_lock()
+            lock.acquire()
+            self.lock = lock
+        return self.lock
+
+    def wake(self) -> None:
+        """Have the thread look again."""
+        try:
+            self.lock.release()
+        except RuntimeError:
+            # It was awake already.
+            pass
+
+    def sleep(self, deadline: float | None) -> None:
+        """Wait to be woken, until a moment at most."""
+        lock = self.sleeper()
+        if deadline is None:
+            lock.acquire()
+        else:
+            lock.acquire(True, max(0.0, min(deadline - monotonic(), 1e6)))
+
+
+def raised(failure: Failure) -> Any:
+    """Raise what a failure stands for, without a circle of the exception and this frame."""
+    try:
+        return failure.raiseException()
+    finally:
+        del failure
+
+
+def bound(broker: Any, timeout: float | None = None) -> float | None:
+    """Return how many seconds a call over a connection may take, by all that bounds it; None for any time."""
+    if timeout is None:
+        timeout = broker.callTimeout
+    current = CURRENT.get()
+    if current is None:
+        return timeout
+    left: float = current.left
+    return left if timeout is None or left < timeout else timeout
+
+
+def expired(seconds: float, args: tuple[Any, ...]) -> DeadlineExceeded:
+    """Return the error for a call that took too long; it names the operation."""
+    for part in args:
+        if isinstance(part, Program):
+            return DeadlineExceeded(f"no answer to {part.text} within {seconds:g} seconds")
+        if isinstance(part, bytes) and part:
+            return DeadlineExceeded(f"no answer to {part.decode('utf-8', 'replace')!r} within {seconds:g} seconds")
+    return DeadlineExceeded(f"no answer within {seconds:g} seconds")
+
+
+def check_thread() -> None:
+    """Make sure that the calling thread may wait.
+
+    :raises CannotWait: it runs the reactor or an asyncio task: nothing would go on while it waits.
+    """
+    if threadable.ioThread == get_ident():
+        running = sys.modules.get("twisted.internet.reactor")
+        if running is not None and getattr(running, "running", False):
+            raise CannotWait(
+                "this thread runs the reactor, which would stand still: use broker.connect and await, or "
+                "call this in another thread (twisted.internet.threads.deferToThread)"
+            )
+    events: Any = sys.modules.get("asyncio.events")
+    if events is not None and events._get_running_loop() is not None:
+        raise CannotWait(
+            "this is an asyncio task, whose loop would stand still: use broker.connect and await, or call this in "
+            "another thread (asyncio.to_thread)"
+        )
