@@ -21,13 +21,16 @@ __all__ = [
     "GoingAway",
     "InsecureJelly",
     "LimitExceeded",
+    "NameTaken",
     "NoSuchMethod",
+    "NotAllowed",
     "PBConnectionLost",
     "PeerSilent",
     "ProtocolError",
     "Ran",
     "Reach",
     "RemoteError",
+    "UnknownName",
     "WIRE_NAMES",
 ]
 
@@ -134,6 +137,18 @@ class PeerSilent(ProtocolError):
 
 class ConnectionRefused(ProtocolError):
     """The two ends have no dialect in common, or one end is at its ceiling of connections."""
+
+
+class UnknownName(Error, Consequence, LookupError):
+    """A directory has nothing under that name."""
+
+
+class NameTaken(Error, Consequence):
+    """A directory has something under that name, which was not to be replaced or is not the caller's to replace."""
+
+
+class NotAllowed(Error, Consequence):
+    """The rule of a directory does not let the caller do that."""
 
 
 class RemoteError(Exception):

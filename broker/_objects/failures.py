@@ -22,8 +22,11 @@ from broker.errors import (
     DeadlineExceeded,
     GoingAway,
     LimitExceeded,
+    NameTaken,
+    NotAllowed,
     PeerSilent,
     RemoteError,
+    UnknownName,
 )
 
 __all__ = ["CopiedFailure", "CopyableFailure", "failure2Copyable", "remote_exception", "TAG", "wire_name", "WITHHELD"]
@@ -53,7 +56,8 @@ def _known_exceptions() -> dict[str, type[BaseException]]:
                 known[dotted_name(value)] = value
     known.update({name: cls for cls, name in WIRE_NAMES.items() if cls is not RemoteError})
     ours = (BadValue, ConnectionRefused, DeadlineExceeded, GoingAway, LimitExceeded, PeerSilent)
-    known.update({dotted_name(cls): cls for cls in ours})
+    of_names = (NameTaken, NotAllowed, UnknownName)
+    known.update({dotted_name(cls): cls for cls in (*ours, *of_names)})
     # What a call that was cancelled comes to.
     known[dotted_name(CancelledError)] = CancelledError
     # What a login fails with.

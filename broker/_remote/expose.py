@@ -91,8 +91,7 @@ def marked(cls: Any, prefixes: tuple[str, ...] = ()) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def unlisted(cls: Any) -> frozenset[str]:
+def unlisted(cls: type) -> frozenset[str]:
     """Return the names of the methods of a class that were published and are not to be listed."""
     methods = {name: publication(value) for parent in reversed(cls.__mro__) for name, value in vars(parent).items()}
     return frozenset(name for name, said in methods.items() if said is not None and not said.show)

@@ -230,7 +230,8 @@ class Run:
         function = OPERATORS.get(name) if type(name) is str else None
         if function is None or type(reflected) is not bool or (reflected and len(others) != 1):
             raise BadValue("there is no such operator")
-        self._may(policy, subject, name, reflected)
+        name = self._may(policy, subject, name, reflected)
+        function = OPERATORS[name]
         for other in others:
             home = self.homes.get(id(other))
             if home is not None:
@@ -239,14 +240,18 @@ class Run:
         check_operator(name, operands[0], operands[1:], policy.quota.size)
         return function(*operands)
 
-    def _may(self, policy: Policy, value: Any, name: str, reflected: bool) -> None:
-        """Check that an object may take part in an operator: by the special method for its side, or the other one."""
+    def _may(self, policy: Policy, value: Any, name: str, reflected: bool) -> str:
+        """Check that an object may take part in an operator: by the special method for its side, or the other one.
+
+        Return the operator that is meant: what may not be changed in place is treated as if it could not be.
+        """
         try:
             self._check(policy, value, Verb.OP, dunders(name, reflected))
         except Refused:
-            plain = name[1:] if name in INPLACE else name
-            other = {"reversed": "__getitem__"}.get(name) or dunders(plain, not reflected)
-            self._check(policy, value, Verb.OP, other)
+            if name in INPLACE:
+                return self._may(policy, value, name[1:], reflected)
+            self._check(policy, value, Verb.OP, {"reversed": "__getitem__"}.get(name) or dunders(name, not reflected))
+        return name
 
     def _conv(self, subject: Any, policy: Policy, name: Any, *operands: Any) -> Any:
         function = CONVERSIONS.get(name) if type(name) is str else None

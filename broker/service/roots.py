@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
-import traceback
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
 from zope.interface import implementer
 
+from broker._directory.importing import blame, find
 from broker._objects.referenceable import Referenceable
 from broker.interfaces import IPBRoot, IPerspective
 
 __all__ = ["find", "servable"]
-
-_HOW = "expected package.module:Name"
-
-
-def find(name: str) -> Any:
-    """Return the object that ``package.module:Name`` names. The current directory is searched last.
-
-    :raises ValueError: there is none; the text says why, in one line.
-    """
-    module_name, colon, path = name.partition(":")
-    if not colon or not module_name or not path:
-        raise ValueError(f"{name!r} names no root object: {_HOW}")
-    found = _module(module_name)
-    for step in path.split("."):
-        try:
-            found = getattr(found, step)
-        except AttributeError:
-            raise ValueError(f"{name!r} names no root object: no {step!r} in {module_name!r}") from None
-    return found
-
-
-def _module(name: str) -> Any:
-    # Scripts such as `twistd` have their own folder on the path instead of the current one. Last, so that a file here
-    # cannot take the place of an installed module.
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-    try:
-        return import_module(name)
-    except Exception as error:  # the user's module may raise anything; all of it is reported
-        raise ValueError(f"cannot import {name!r}: {_blame(error)}") from error
-
-
-def _blame(error: Exception) -> str:
-    """Return one line about an exception raised by an import, with the place in the user's code."""
-    reason = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
-    if isinstance(error, SyntaxError) or len(frames) < 2:
-        return reason
-    return f"{reason} ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
 
 
 def servable(found: Any, checkers: Sequence[ICredentialsChecker] = ()) -> Any:
@@ -95,7 +52,7 @@ def _make(found: Any) -> Any:
     try:
         return found()
     except Exception as error:  # the user's code may raise anything; all of it is reported
-        raise ValueError(f"{_name(found)} cannot be served: {_blame(error)}") from error
+        raise ValueError(f"{_name(found)} cannot be served: {blame(error)}") from error
 
 
 def _takes(found: Any, count: int) -> bool:

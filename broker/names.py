@@ -1,0 +1,100 @@
+"""The door for names: a directory in which peers find objects and values by name, and put some if they may.
+
+>>> names = directory()                                        # the owner; serve it as a root
+>>> names.export(Shop(), "shop")
+>>> names.export(["tea", "milk"], "stock")
+>>> await root.callRemote("browse")                            # a client
+{'shop': 'object', 'stock': 'value'}
+>>> shop = await live(await root.callRemote("fetch", "shop"))  # or shop.callRemote(...)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from broker._directory.directory import Directory
+from broker._directory.kept import Unusable
+from broker._directory.lending import Lending, PlainLending
+from broker._directory.rules import READ, VERBS, WRITE, NameLimits, Rule, Visitor, allow, writers
+from broker._objects.reference import RemoteReference
+from broker._objects.referenceable import Referenceable
+from broker._remote.expose import Expose
+from broker._remote.forms import CONTAINERS, SCALARS, Rules
+from broker._remote.live import export
+from broker._remote.names import SAFE
+from broker._remote.policy import Policy
+from broker._remote.presets import EXPOSED, LENT
+from broker._remote.relay import Relay
+from broker._remote.verbs import INPLACE
+from broker.errors import NameTaken, NotAllowed, UnknownName
+
+__all__ = [
+    "Directory",
+    "KEPT",
+    "Lending",
+    "NameLimits",
+    "NameTaken",
+    "NotAllowed",
+    "PlainLending",
+    "READ",
+    "Rule",
+    "UnknownName",
+    "Unusable",
+    "VERBS",
+    "Visitor",
+    "WRITE",
+    "allow",
+    "directory",
+    "writers",
+]
+
+_READING: Final = """
+    bit_length casefold copy count decode difference endswith find get hex index intersection isdisjoint isoformat
+    issubset issuperset items keys lower lstrip partition rfind rstrip split splitlines startswith strip
+    symmetric_difference union upper values
+"""
+
+_CHANGING: Final = frozenset(("__setitem__", "__delitem__", *(f"__{name}__" for name in INPLACE)))
+#: What peers may do with a kept value by a handle: read it and compute with it, as with their own, but not change it.
+KEPT: Final = Policy(
+    expose=Expose(
+        names=frozenset(_READING.split()),
+        dunders=SAFE.difference(_CHANGING),
+    ),
+    results=Rules(SCALARS | CONTAINERS | frozenset(map(type, ({}.keys(), {}.values(), {}.items())))),
+    arguments=Rules(SCALARS | CONTAINERS),
+    values=True,
+    describe="names",
+    lend=LENT,
+)
+
+
+class _Transparent:
+    """Lends so that what peers get reads like a local object where they want it to."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._relay = Relay(LENT)
+
+    def handle(self, value: Any) -> Referenceable:
+        """Return an adapter of the value, by which it can be read."""
+        return export(value, KEPT)
+
+    def offer(self, object: Any) -> Referenceable:
+        """Return an adapter of the object under the policy."""
+        return export(object, self._policy)
+
+    def relay(self, reference: RemoteReference) -> Referenceable:
+        """Return an adapter that forwards."""
+        return self._relay.adapter(reference)
+
+
+def directory(rule: Rule = READ, *, limits: NameLimits | None = None, policy: Policy = EXPOSED) -> Directory:
+    """Return an empty directory.
+
+    :param rule: who may do what; by default everybody who reaches it may browse and fetch.
+    :param limits: ceilings.
+    :param policy: what peers may do with objects that were not exported under a policy of their own and are not
+        referenceable either; by default what they publish.
+    """
+    return Directory(rule, limits=limits, lending=_Transparent(policy))
