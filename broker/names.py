@@ -81,7 +81,15 @@ class _Transparent:
         return export(value, KEPT)
 
     def offer(self, object: Any) -> Referenceable:
-        """Return an adapter of the object under the policy."""
+        """Return an adapter of the object under the policy.
+
+        :raises TypeError: it is a container, or another object of Python's own types.
+        """
+        kind = type(object)
+        if kind.__module__ == "builtins":
+            raise TypeError(
+                f"this {kind.__name__} is no plain value: export it, under a policy that says what it offers"
+            )
         return export(object, self._policy)
 
     def relay(self, reference: RemoteReference) -> Referenceable:

@@ -11,7 +11,7 @@ from broker._values.native import NativeEncoder
 from broker._values.path import type_name
 from broker._values.plain import NotPlain
 from broker._values.unnative import NativeDecoder
-from broker.errors import InsecureJelly, LimitExceeded
+from broker.errors import BadValue, InsecureJelly, LimitExceeded
 
 __all__ = ["Handle", "Stored", "Values"]
 
@@ -45,7 +45,11 @@ class Stored:
 
         :raises BadValue: it has been damaged, in a file.
         """
-        return NativeDecoder(_DEPTH, _ELEMENTS).decode(self.data, 0, len(self.data))
+        decoder = NativeDecoder(_DEPTH, _ELEMENTS)
+        value = decoder.decode(self.data, 0, len(self.data))
+        if decoder.position != len(self.data):
+            raise BadValue("a value with something behind it")
+        return value
 
     @property
     def handle(self) -> Referenceable | None:

@@ -97,6 +97,11 @@ def test_names_that_look_the_same_are_the_same() -> None:
     assert names.browse() == {"caf\u00e9": "value"}
 
 
+def test_containers_of_objects_are_neither_values_nor_objects() -> None:
+    with pytest.raises(TypeError, match="this list is no plain value: export it"):
+        directory().export([Shop()], "shops")
+
+
 def test_without_transparent_objects_only_what_pb_has_gets_a_name() -> None:
     with pytest.raises(TypeError, match="Shop is neither referenceable nor a plain value"):
         Directory().export(Shop(), "shop")
