@@ -62,7 +62,7 @@ class NamesFile:
             self._prepare(self._database)
         except (OSError, sqlite3.Error) as error:
             self.close()
-            raise Unusable(f"{self._about()}: {_reason(error)}") from None
+            raise Unusable(f"{self}: {_reason(error)}") from None
         except Unusable:
             self.close()
             raise
@@ -78,9 +78,9 @@ class NamesFile:
             database.execute(f"PRAGMA application_id = {_APPLICATION}")
             database.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION:
-            raise Unusable(f"{self._about()}: it is a database of something else")
+            raise Unusable(f"{self}: it is a database of something else")
         elif version != _VERSION:
-            raise Unusable(f"{self._about()}: it is of version {version}, and this is for version {_VERSION}")
+            raise Unusable(f"{self}: it is of version {version}, and this is for version {_VERSION}")
         database.execute("COMMIT")
 
     def __iter__(self) -> Iterator[Kept]:
@@ -94,7 +94,7 @@ class NamesFile:
             for name, ours, value, factory in rows:
                 yield Kept(name, bool(ours), value, factory)
         except sqlite3.Error as error:
-            raise Unusable(f"{self._about()}: {_reason(error)}") from None
+            raise Unusable(f"{self}: {_reason(error)}") from None
 
     def put(self, kept: Kept) -> None:
         """Write one name, in the place of what it stood for before.
@@ -112,11 +112,11 @@ class NamesFile:
 
     def _change(self, statement: str, *values: str | bytes | bool | None) -> None:
         if self._database is None:
-            raise Unusable(f"{self._about()}: it has been closed")
+            raise Unusable(f"{self}: it has been closed")
         try:
             self._database.execute(statement, values)
         except sqlite3.Error as error:
-            raise Unusable(f"{self._about()}: {_reason(error)}") from None
+            raise Unusable(f"{self}: {_reason(error)}") from None
 
     def close(self) -> None:
         """Let others use the file."""
@@ -124,7 +124,7 @@ class NamesFile:
         if database is not None:
             database.close()
 
-    def _about(self) -> str:
+    def __str__(self) -> str:
         return f"the names in {self._path!r} cannot be used"
 
 
