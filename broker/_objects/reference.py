@@ -34,20 +34,24 @@ class RemoteReference(Serializable):
     :ivar perspective: the perspective that was current when it was received, or None.
     """
 
-    # Programs hold very many of these; other attributes still go to a dictionary, made when there is one.
-    __slots__ = ("_callbacks", "broker", "luid", "perspective")
+    # Programs hold very many of these; other attributes still go to a dictionary, made when there is one. Those below
+    # are there if they are not what they are for most.
+    __slots__ = ("broker", "luid")
 
     doRefCount: Any = True
+    perspective: Any = None
+
+    _callbacks: list[Callable[[RemoteReference], object]] | None = None
 
     _same: RemoteReference | None = None
 
     def __init__(self, perspective: Any, broker: Broker, luid: int | bytes, doRefCount: bool) -> None:
-        self.perspective = perspective
         self.broker = broker
         self.luid = luid
+        if perspective is not self.perspective:
+            self.perspective = perspective
         if not doRefCount:
             self.doRefCount = doRefCount
-        self._callbacks: list[Callable[[RemoteReference], object]] | None = None
 
     @property
     def disconnectCallbacks(self) -> list[Callable[[RemoteReference], object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -19,6 +20,27 @@ __all__ = ["Tables"]
 
 #: How often a connection may meet its ceiling of references before it is closed; PB's number.
 _VIOLATIONS = 3
+
+
+class _Exported(Mapping[Any, Export]):
+    """A view of a table of ours, for those who look at it."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self, table: Exports) -> None:
+        self._table = table
+
+    def __getitem__(self, target: Any) -> Export:
+        entry = self._table.entry(target) if type(target) in (int, bytes) else None
+        if entry is None:
+            raise KeyError(target)
+        return entry
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._table.targets())
+
+    def __len__(self) -> int:
+        return len(self._table.targets())
 
 
 class Tables:
@@ -49,9 +71,9 @@ class Tables:
     # Objects of ours.
 
     @property
-    def localObjects(self) -> dict[Any, Export]:
+    def localObjects(self) -> Mapping[Any, Export]:
         """Our objects that the peer may call, by number or name."""
-        return self.session.exports.entries
+        return _Exported(self.session.exports)
 
     def setNameForLocal(self, name: str | bytes, object: Any) -> None:
         """Serve an object under a preset name; the peer gets at it with `remoteForName`."""
@@ -60,11 +82,8 @@ class Tables:
 
     def localObjectForID(self, luid: Any) -> Any:
         """Return the object of ours under a number or a name, or None."""
-        try:
-            entry = self.session.exports.entries.get(_as_bytes(luid))
-        except TypeError:
-            return None
-        return None if entry is None else entry.object
+        target = _as_bytes(luid)
+        return self.session.exports.get(target) if type(target) in (int, bytes) else None
 
     def registerReference(self, object: Any) -> int:
         """Count one sending of an object and return its number.
@@ -75,12 +94,12 @@ class Tables:
         identity = object.processUniqueID()
         number = exports.again(identity)
         if number is None:
-            number = self._enter(exports, object, identity)
+            number = self._enter(exports, object, identity, None)
         return self._note(exports, number)
 
-    def _enter(self, table: Exports, object: Any, identity: Any) -> int:
+    def _enter(self, table: Exports, object: Any, identity: Any, perspective: Any) -> int:
         try:
-            return table.add(object, identity, self.serializingPerspective)
+            return table.add(object, identity, perspective)
         except LimitExceeded as error:
             if table.violations > _VIOLATIONS:
                 self.failConnection(Failure(error))
@@ -89,8 +108,7 @@ class Tables:
     def callTarget(self, call: Call) -> Any:
         """Return the object that a call of the peer is for, or None."""
         if not call.cached:
-            entry = self.session.exports.entries.get(call.target)
-            return None if entry is None else entry.object
+            return self.session.exports.get(call.target)
         caches = self.session.caches
         if type(call.target) is not int or call.target not in caches.cores:
             return None
@@ -120,7 +138,7 @@ class Tables:
         """
         number = reference.luid
         assert isinstance(number, int)
-        self._room(len(self.session.imports.entries), "reference")
+        self._room(self.session.imports.size, "reference")
         key = _reference_key(number, reference.perspective, reference.__class__)
         self.session.imports.add(key, reference)
         if self._receipts is not None:
@@ -157,9 +175,9 @@ class Tables:
     # Cached objects, ours and theirs.
 
     @property
-    def remotelyCachedObjects(self) -> dict[Any, Export]:
+    def remotelyCachedObjects(self) -> Mapping[Any, Export]:
         """Our objects that the peer keeps copies of, by number."""
-        return self.session.caches.ours.entries
+        return _Exported(self.session.caches.ours)
 
     @property
     def locallyCachedObjects(self) -> dict[int, Any]:
@@ -181,20 +199,20 @@ class Tables:
         :raises LimitExceeded: the peer holds too many already.
         """
         ours = self.session.caches.ours
-        return self._note(ours, self._enter(ours, instance, instance.processUniqueID()))
+        return self._note(ours, self._enter(ours, instance, instance.processUniqueID(), self.serializingPerspective))
 
     def unsentCache(self, number: int) -> bool:
         """Return whether a cached object of ours is in a message that is still being made, and was in none before."""
         ours = self.session.caches.ours
         journal = self._journal
-        return journal is not None and journal.count((ours, number)) == ours.entries[number].refcount
+        return journal is not None and journal.count((ours, number)) == ours.count_of(number)
 
     def remotelyCachedForLUID(self, luid: int) -> Any:
         """Return the object of ours that the peer has a copy of.
 
         :raises KeyError: there is none of that number.
         """
-        return self.session.caches.ours.entries[luid].object
+        return self.remotelyCachedObjects[luid].object
 
     def cacheLocally(self, cid: int, instance: Any) -> None:
         """Keep the state of a copy of theirs.

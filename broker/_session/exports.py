@@ -1,46 +1,50 @@
-"""Our objects that they may call: number or name → object, counted."""
+"""Our objects that they may call: number or name → object, counted.
+
+Theory of operation. A peer may hold very many objects, each of them sent once, so an entry of its own for each would
+be most of what they cost. There is none: an object has a place among `Blocks`, its number one among `Identities`, and
+only what is unusual is in dictionaries: a count that is not one, and an identity that is not what `id` returns.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Any
 
+from broker._session.blocks import Blocks
+from broker._session.identities import Identities
 from broker.errors import LimitExceeded
 
 __all__ = ["Export", "Exports"]
 
 
-#: A table that held more than this gives its room back when it becomes empty.
-_MANY: Final = 64
-
-
 class Export:
-    """An object of ours that they know.
+    """What is known of an object of ours that they know; a copy, made for whoever asks.
 
-    A numbered entry lives while their count of it is above zero, a named one as long as the connection. `refcount`
+    A numbered object is known while their count of it is above zero, a named one as long as the connection. `refcount`
     is how many references were sent less how many they released.
     """
 
     __slots__ = ("identity", "object", "perspective", "refcount")
 
-    def __init__(self, object: Any, perspective: Any = None, identity: Hashable = None) -> None:
+    def __init__(self, object: Any, perspective: Any = None, identity: Hashable = None, refcount: int = 1) -> None:
         self.object = object
         self.perspective = perspective
         self.identity = identity
-        self.refcount = 1
+        self.refcount = refcount
 
     def __repr__(self) -> str:
         return f"<Export {self.object!r} ref:{self.refcount}>"
 
-    def incref(self) -> int:
-        """Count one more reference sent; return the new count."""
-        self.refcount += 1
-        return self.refcount
 
-    def decref(self) -> int:
-        """Count one reference less; return the new count."""
-        self.refcount -= 1
-        return self.refcount
+class _Odd:
+    """What is to be remembered of objects with an identity of their own or a perspective."""
+
+    __slots__ = ("identities", "numbers", "perspectives")
+
+    def __init__(self) -> None:
+        self.numbers: dict[Hashable, int] = {}
+        self.identities: dict[int, Hashable] = {}
+        self.perspectives: dict[int, Any] = {}
 
 
 class Exports:
@@ -54,19 +58,25 @@ class Exports:
     :param what: the word for an entry in error texts.
     """
 
-    __slots__ = ("_last", "_new_number", "_peak", "entries", "limit", "numbers", "violations", "what")
+    __slots__ = (
+        *("_counts", "_identities", "_last", "_new_number", "_objects", "_odd"),
+        *("limit", "names", "violations", "what"),
+    )
 
     def __init__(self, new_number: Callable[[], int] | None, limit: int, what: str) -> None:
         self._new_number = new_number
         self._last = 0
-        # Most entries since they were few.
-        self._peak = 0
         self.limit = limit
         self.what = what
-        self.entries: dict[int | bytes, Export] = {}
-        self.numbers: dict[Hashable, int] = {}
+        #: The objects under preset names, which are not counted.
+        self.names: dict[bytes, Any] = {}
         #: How often the limit was met; the owner of the table closes the connection when it goes on.
         self.violations = 0
+        # For the sake of idle connections these are made when there is something to put there.
+        self._objects: Blocks | None = None
+        self._identities: Identities | None = None
+        self._counts: dict[int, int] | None = None
+        self._odd: _Odd | None = None
 
     def new_number(self) -> int:
         """Return the next number."""
@@ -75,35 +85,121 @@ class Exports:
         self._last += 1
         return self._last
 
-    def name(self, name: bytes, object: Any) -> None:
-        """Put an object under a preset name, uncounted."""
-        self.entries[name] = Export(object)
+    # What is there.
+
+    @property
+    def size(self) -> int:
+        """How many objects have numbers."""
+        return 0 if self._objects is None else self._objects.size
+
+    def get(self, target: int | bytes) -> Any:
+        """Return the object of a number or a name, or None."""
+        if isinstance(target, bytes):
+            return self.names.get(target)
+        return None if self._objects is None else self._objects.get(target)
+
+    def count_of(self, number: int) -> int:
+        """Return how many references to a numbered object are out; 0 where there is no such object, too."""
+        if self._objects is None or self._objects.get(number) is None:
+            return 0
+        return 1 if self._counts is None else self._counts.get(number, 1)
+
+    def entry(self, target: int | bytes) -> Export | None:
+        """Return what is known of the object of a number or a name, or None."""
+        found = self.get(target)
+        if found is None:
+            return None
+        if isinstance(target, bytes):
+            return Export(found)
+        odd = self._odd
+        if odd is None:
+            return Export(found, None, id(found), self.count_of(target))
+        identity = odd.identities.get(target, id(found))
+        return Export(found, odd.perspectives.get(target), identity, self.count_of(target))
+
+    def targets(self) -> list[int | bytes]:
+        """Return all names and numbers."""
+        targets: list[int | bytes] = list(self.names)
+        if self._objects is not None:
+            targets += [number for number, _ in self._objects.items()]
+        return targets
+
+    @property
+    def numbers(self) -> dict[Hashable, int]:
+        """The numbers by identity; a copy."""
+        found: dict[Hashable, int] = {}
+        if self._objects is not None:
+            for number, thing in self._objects.items():
+                found[id(thing) if self._odd is None else self._odd.identities.get(number, id(thing))] = number
+        return found
 
     def number_of(self, identity: Hashable) -> int | None:
         """Return the number under which they know an object, or None."""
-        return self.numbers.get(identity)
+        if self._identities is not None and type(identity) is int:
+            number = self._identities.find(identity)
+            if number:
+                return number
+        return None if self._odd is None else self._odd.numbers.get(identity)
+
+    # Coming.
+
+    def name(self, name: bytes, object: Any) -> None:
+        """Put an object under a preset name, uncounted."""
+        self.names[name] = object
 
     def again(self, identity: Hashable) -> int | None:
         """Count one more sending of a known object and return its number, or return None for an unknown one."""
-        number = self.numbers.get(identity)
+        number = self.number_of(identity)
         if number is not None:
-            self.entries[number].refcount += 1
+            self._count(number, self.count_of(number) + 1)
         return number
 
     def add(self, object: Any, identity: Hashable, perspective: Any = None) -> int:
         """Enter an object that they do not know yet, with a count of one, and return its new number.
 
+        :param identity: what it is known by: two objects with equal ones are one to them.
+        :param perspective: what is to be known with it.
         :raises LimitExceeded: the table is full.
         """
-        if len(self.entries) > self.limit:
+        if self.size + len(self.names) > self.limit:
             self.violations += 1
             raise LimitExceeded(f"Maximum PB {self.what} count exceeded ({self.limit}).")
         number = self.new_number()
-        self.entries[number] = Export(object, perspective, identity)
-        self.numbers[identity] = number
-        if len(self.numbers) > self._peak:
-            self._peak = len(self.numbers)
+        if self._objects is None or self._identities is None:
+            self._objects = Blocks()
+            self._identities = Identities(self._objects)
+        self._objects.put(number, object)
+        usual = type(identity) is int and identity == id(object)
+        if usual:
+            self._identities.add(id(object), number)
+        if not usual or perspective is not None:
+            if self._odd is None:
+                self._odd = _Odd()
+            if not usual:
+                self._odd.identities[number] = identity
+                self._odd.numbers[identity] = number
+            if perspective is not None:
+                self._odd.perspectives[number] = perspective
         return number
+
+    def _count(self, number: int, count: int) -> None:
+        """Note how many references to an object are out."""
+        counts = self._counts
+        if count != 1:
+            if counts is None:
+                counts = self._counts = {}
+            counts[number] = count
+        elif counts is not None:
+            self._usual(counts, number)
+
+    def _usual(self, counts: dict[int, int], number: int) -> None:
+        """An object's count need not be noted."""
+        counts.pop(number, None)
+        if not counts:
+            # A dictionary keeps the room for all that was ever in it.
+            self._counts = None
+
+    # Going.
 
     def release(self, number: int, count: int) -> Export | None:
         """Take back `count` references. When that was the last of them the entry should leave the table by `forget`.
@@ -111,31 +207,42 @@ class Exports:
         :returns: the entry when that was the last of them, else None.
         :raises LookupError: there is no such number, or they hold fewer than that.
         """
-        entry = self.entries.get(number)
-        if entry is None:
+        if self.get(number) is None:
             raise LookupError(f"no {self.what} has number {number}")
-        if not 0 < count <= entry.refcount:
-            raise LookupError(f"release of {count} of {self.what} {number}, of which {entry.refcount} are out")
-        entry.refcount -= count
-        return None if entry.refcount else entry
+        out = self.count_of(number)
+        if not 0 < count <= out:
+            raise LookupError(f"release of {count} of {self.what} {number}, of which {out} are out")
+        self._count(number, out - count)
+        return self.entry(number) if out == count else None
 
     def forget(self, number: int) -> bool:
         """Take an entry out of the table if they hold none of it; return whether that was so."""
-        entry = self.entries.get(number)
-        if entry is None or entry.refcount:
+        objects, identities = self._objects, self._identities
+        if objects is None or identities is None:
             return False
-        del self.entries[number]
-        self.numbers.pop(entry.identity, None)
-        if not self.numbers and self._peak > _MANY:
-            # Dictionaries keep the room for all that was ever in them.
-            self._peak = 0
-            self.numbers = {}
-            self.entries = dict(self.entries)
+        gone = objects.get(number)
+        if gone is None or self.count_of(number):
+            return False
+        if self._counts is not None:
+            self._usual(self._counts, number)
+        if self._odd is None or not self._forget_odd(self._odd, number):
+            identities.remove(id(gone))
+        objects.remove(number)
         return True
+
+    def _forget_odd(self, odd: _Odd, number: int) -> bool:
+        """Forget what was unusual; return whether the identity was."""
+        odd.perspectives.pop(number, None)
+        unusual = number in odd.identities
+        if unusual:
+            odd.numbers.pop(odd.identities.pop(number), None)
+        if not odd.identities and not odd.perspectives:
+            self._odd = None
+        return unusual
 
     def clear(self) -> list[Export]:
         """Empty the table and return what was in it."""
-        entries = list(self.entries.values())
-        self.entries.clear()
-        self.numbers.clear()
+        entries = [entry for entry in map(self.entry, self.targets()) if entry is not None]
+        self.names.clear()
+        self._objects = self._identities = self._counts = self._odd = None
         return entries

@@ -207,8 +207,7 @@ class Sending:
             for key in kwargs.value:
                 if type(key) is not str:
                     return None
-        entry = self.exports.entries.get(call.target)
-        return None if entry is None else entry.object
+        return self.exports.get(call.target)
 
     def answer_plain(self, request: int, value: Any) -> bool:
         """Send the result of their call if it is plain.
@@ -273,7 +272,7 @@ class Sending:
                 return
             assert self.native is not None
             self.outbox = outbox = Outbox(self.native.settings["streams"], self._out)
-        outbox.put(data, lane, self._caches is not None and bool(self._caches.ours.entries))
+        outbox.put(data, lane, self._caches is not None and self._caches.ours.size > 0)
 
     def _let_go(self) -> None:
         """Send as many of the calls that are held back as the peer takes, and what stayed behind them."""

@@ -239,10 +239,10 @@ class Session(Sending):
         """Return the size of every table."""
         caches = self._caches
         return {
-            "exports": len(self.exports.numbers),
-            "imports": 0 if self._imports is None else len(self._imports.entries),
+            "exports": self.exports.size,
+            "imports": 0 if self._imports is None else self._imports.size,
             "questions": 0 if self._questions is None else len(self._questions.entries),
             "answers": len(self.answers.entries),
-            "cached_out": 0 if caches is None else len(caches.ours.entries),
+            "cached_out": 0 if caches is None else caches.ours.size,
             "cached_in": 0 if caches is None else len(caches.cores),
         }

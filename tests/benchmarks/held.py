@@ -44,8 +44,8 @@ class Step:
         self.traced = tracemalloc.get_traced_memory()[0]
         self.resident = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 if _PROC else 0
         self.connections = len(listener.factory.connections)
-        self.exports = sum(len(side.session.exports.numbers) for side in listener.factory.connections)
-        self.imports = sum(len(root.broker.session.imports.entries) for root in clients)
+        self.exports = sum(side.session.exports.size for side in listener.factory.connections)
+        self.imports = sum(root.broker.session.imports.size for root in clients)
 
 
 _PROC = Path("/proc/self/statm").exists()
@@ -82,7 +82,7 @@ async def measure(
             held.append(await root.callRemote("make", share))
         steps.append(Step(f"and {references:,} references", listener, clients))
         held.clear()
-        await _settle(reactor, lambda: not any(side.session.exports.numbers for side in serving))
+        await _settle(reactor, lambda: not any(side.session.exports.size for side in serving))
         steps.append(Step("references released", listener, clients))
         closing = [root.broker.disconnect() for root in clients]
         clients.clear()

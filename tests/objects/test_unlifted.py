@@ -72,7 +72,7 @@ def counts(connected: Pair) -> list[int]:
     """Return how often the server holds each object of the client's, once garbage is collected."""
     gc.collect()
     connected.flush()
-    return [entry.refcount for entry in connected.client.session.exports.entries.values()]
+    return [entry.refcount for entry in connected.client.localObjects.values()]
 
 
 one, two = Referenceable(), Referenceable()
@@ -112,7 +112,8 @@ def test_what_is_held_stays_held(connected: Pair) -> None:
 
 def test_a_call_to_nobody(connected: Pair) -> None:
     lent = connected.call(connected.root, "lend")
-    del connected.server.session.exports.entries[lent.luid]
+    exports = connected.server.session.exports
+    assert exports.release(lent.luid, 1) is not None and exports.forget(lent.luid)
     error = connected.failure(lent.callRemote("take", one, [two], key=one))
     assert isinstance(error, Error)
     assert counts(connected) == []
