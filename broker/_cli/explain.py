@@ -13,11 +13,14 @@ from broker.errors import (
     GoingAway,
     InsecureJelly,
     LimitExceeded,
+    NameTaken,
     NoSuchMethod,
+    NotAllowed,
     PBConnectionLost,
     PeerSilent,
     ProtocolError,
     RemoteError,
+    UnknownName,
 )
 
 __all__ = ["explain", "one_line"]
@@ -51,6 +54,8 @@ def _remote(error: RemoteError) -> str:
     name = error.remoteType.decode("utf-8", "replace").removeprefix("builtins.")
     if name == _UNAUTHORIZED or _UNAUTHORIZED in error.remoteParents:
         return "login failed: wrong name or password, or nobody may log in this way"
+    if isinstance(error, (NameTaken, NotAllowed, UnknownName)):
+        return f"the server refused: {error}"
     if isinstance(error, NoSuchMethod):
         return f"the server has {str(error)[:1].lower()}{str(error)[1:]}"
     if isinstance(error, GoingAway):

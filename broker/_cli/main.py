@@ -14,9 +14,12 @@ __all__ = ["main"]
 
 #: Each in the module of its name, imported only when it is used.
 _COMMANDS: Final = {
+    "browse": "list the names of a served directory",
     "call": "call a method of a served object and print its result",
+    "fetch": "print what has a name in a directory, or call a method of it",
     "ping": "measure round trips to a server",
     "serve": "serve an object in the foreground (as `twistd -n broker` does)",
+    "store": "give a name to a value in a directory",
 }
 
 _EXAMPLES: Final = """

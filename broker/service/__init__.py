@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from broker._directory.directory import Directory
 from broker.service.builtin import BuiltinRoot
 from broker.service.listening import BrokerService
 from broker.service.options import Options, ServeOptions
@@ -34,7 +36,15 @@ class CannotStart(SystemExit, Exception):
 
 
 class _PluginService(BrokerService):
-    """A `BrokerService` that runs by itself in a process, and ends it if it cannot start."""
+    """A `BrokerService` that runs by itself in a process, and ends it if it cannot start.
+
+    :ivar names: the directory that is served, or None.
+    :ivar file: where it keeps names, or None. It is opened when the process is what it will be: not by who becomes a
+        daemon, or another user.
+    """
+
+    names: Directory | None = None
+    file: str | None = None
 
     def privilegedStartService(self) -> None:
         try:
@@ -44,9 +54,21 @@ class _PluginService(BrokerService):
 
     def startService(self) -> None:
         try:
+            if self.names is not None and self.file is not None:
+                self.names.keep_in(self.file)
             super().startService()
         except (CannotListenError, OSError, ValueError) as error:
+            self._let_go()
             raise _cannot_start(error) from None
+
+    def stopService(self) -> Deferred[None]:
+        """Stop, and let others use the file of names when the calls in flight are done."""
+        return super().stopService().addBoth(self._let_go)
+
+    def _let_go(self, result: Any = None) -> Any:
+        if self.names is not None:
+            self.names.close()
+        return result
 
 
 def _cannot_start(error: Exception) -> CannotStart:
@@ -73,6 +95,11 @@ def makeService(options: ServeOptions, root: Any = None) -> BrokerService:
     """
     checkers = options["credCheckers"]
     served = options.get("served") if root is None else servable(root, checkers)
+    names = None
     if served is None:
-        served = servable(BuiltinRoot(), checkers)
-    return _PluginService(served, options.endpoints, **options.connections)
+        builtin = BuiltinRoot(names=options.get("directory"))
+        names = builtin.names
+        served = servable((lambda avatarId, mind: builtin.for_user(avatarId)) if checkers else builtin, checkers)
+    service = _PluginService(served, options.endpoints, **options.connections)
+    service.names, service.file = names, options.get("names")
+    return service

@@ -13,8 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from broker._objects.referenceable import Root
+from broker._directory.directory import Directory
+from broker._directory.rules import VERBS, Visitor
+from broker._directory.visit import REQUESTS
+from broker._objects.referenceable import Referenceable, Root
 from broker.errors import Error
+from broker.names import directory
 
 __all__ = ["BuiltinRoot", "LONGEST_SLEEP", "broker_version", "versions"]
 
@@ -23,13 +27,33 @@ LONGEST_SLEEP: Final = 60.0
 
 
 class BuiltinRoot(Root):
-    """Answers simple questions; `methods` lists them.
+    """Answers simple questions, and is a directory; `methods` lists what it can do.
 
     :param clock: tells `sleep` the time; the reactor if None.
+    :param names: the directory; an empty one, in which peers can change nothing, if None.
+    :ivar names: as given.
     """
 
-    def __init__(self, clock: IReactorTime | None = None) -> None:
+    def __init__(self, clock: IReactorTime | None = None, names: Directory | None = None) -> None:
         self._clock = clock
+        self.names = names or directory()
+
+    def remoteMessageReceived(self, broker: Any, message: str, args: Any, kw: Any) -> Any:
+        """Serve one call of somebody who has not logged in."""
+        return self.serve(Visitor(broker), message, args, kw)
+
+    def serve(self, visitor: Visitor, message: str, args: Any, kw: Any) -> Any:
+        """Serve one call: the directory does if it is about names."""
+        if message in VERBS:
+            return self.names.serve(visitor, message, args, kw)
+        return super().remoteMessageReceived(visitor.broker, message, args, kw)
+
+    def for_user(self, user: Any) -> Referenceable:
+        """Return the object as somebody who has logged in gets it.
+
+        :param user: the avatar's id.
+        """
+        return _ForUser(self, user)
 
     def remote_echo(self, value: Any = None) -> Any:
         """echo(value): the value itself."""
@@ -39,7 +63,7 @@ class BuiltinRoot(Root):
         """methods(): this list."""
         found = inspect.getmembers(type(self), inspect.isfunction)
         served = [(name.removeprefix("remote_"), method) for name, method in found if name.startswith("remote_")]
-        return {name: inspect.getdoc(method) or "" for name, method in served}
+        return {name: inspect.getdoc(method) or "" for name, method in (*served, *REQUESTS.items())}
 
     def remote_ping(self) -> str:
         """ping(): "pong"."""
@@ -65,6 +89,18 @@ class BuiltinRoot(Root):
 
             return IReactorTime(reactor)
         return self._clock
+
+
+class _ForUser(Referenceable):
+    """The built-in object, for somebody who has logged in."""
+
+    def __init__(self, root: BuiltinRoot, user: Any) -> None:
+        self._root = root
+        self._user = user
+
+    def remoteMessageReceived(self, broker: Any, message: str, args: Any, kw: Any) -> Any:
+        """Serve one call."""
+        return self._root.serve(Visitor(broker, self._user), message, args, kw)
 
 
 def broker_version() -> str:

@@ -22,20 +22,11 @@ from broker._net.endpoints import DEFAULT_ENDPOINT, guarded, parse
 from broker._net.factory import dialects_for
 from broker._net.leaving import GRACE
 from broker.service.builtin import broker_version
+from broker.service.naming import NamesOptions
 from broker.service.roots import find, servable
+from broker.service.sizes import count
 
 __all__ = ["Options", "ServeOptions"]
-
-_SIZE: Final = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
-_UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-
-
-def _count(text: str) -> int:
-    """Read a positive whole number; k, M and G after it stand for 1024, 1024² and 1024³."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise ValueError(f"{text!r} is no positive whole number (such as 5000 or 64M)")
-    return int(match[1]) * _UNITS[match[2].lower()]
 
 
 def _seconds(text: str) -> float:
@@ -95,7 +86,7 @@ def _limit_parameters() -> list[list[Any]]:
             None,
             None,
             f"{explained.get(field.name, field.name).strip()} (default {field.default})",
-            _seconds if isinstance(field.default, float) else _count,
+            _seconds if isinstance(field.default, float) else count,
         ]
         for field in fields(Limits)
     ]
@@ -208,7 +199,7 @@ class ServeOptions(usage.Options, AuthOptionMixin):
         return list(self["listen"]) or [DEFAULT_ENDPOINT]
 
 
-class Options(ServeOptions):
+class Options(ServeOptions, NamesOptions):
     """The options of ``twistd broker``."""
 
     optParameters: Sequence[Sequence[Any]] = [
@@ -230,11 +221,16 @@ class Options(ServeOptions):
           twistd -n broker --root shop.server:Customer --auth file:passwords
               gives each user a Customer(avatarId, mind)
           twistd -n broker --listen unix:/run/shop/broker --listen tcp:8787 --max-message 256M
+          twistd -n broker --name shop=shop.server:Shop --names names.sqlite --names-writable
+              serves a directory in which clients find the Shop and put names of their own; see `broker browse --help`
           twistd -n broker --require broker/1 --keepalive 20
               turns away clients that speak Perspective Broker only, and notices within a minute who is gone
 
         The root is an object, or a class or function that makes one when called without arguments.
         Modules are also looked for in the current directory.
+
+        Without a root, what is served is also a directory: objects of --name, and what clients have stored if they may.
+        A file of --names keeps values and the objects of --name; what clients offer themselves goes when they go.
 
         Endpoints are Twisted's: tcp:PORT[:interface=ADDRESS], unix:/PATH[:mode=660], ssl:PORT:privateKey=FILE:...,
         or a bare port number. Without an interface only this machine can connect, without a mode only this user.
@@ -251,8 +247,14 @@ class Options(ServeOptions):
     def postOptions(self) -> None:
         """Find the root object, so that a wrong name is reported like any wrong option."""
         super().postOptions()
+        given = self.names_given()
         if self["root"] is None:
+            if self["names-writer"] and not self["credCheckers"]:
+                raise usage.UsageError("--names-writer needs --auth, to know who is who")
+            self["directory"] = self.directory()
             return
+        if given is not None:
+            raise usage.UsageError(f"--root and --{given} exclude each other: name the root with --name")
         try:
             self["served"] = servable(find(self["root"]), self["credCheckers"])
         except ValueError as error:
