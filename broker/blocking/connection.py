@@ -8,7 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from broker._limits import Limits
@@ -24,6 +24,7 @@ from broker.blocking.roots import as_root
 from broker.blocking.threaded import ThreadedProtocol, reactor_thread
 from broker.blocking.waiting import WAITING, driver_of
 from broker.blocking.waits import check_thread
+from broker.errors import PBConnectionLost
 
 __all__ = ["Connection", "Link", "connect", "link_pair"]
 
@@ -159,7 +160,7 @@ def connect(
     line = _line(_socket(*plain, timeout), factory.buildProtocol(None))
     try:
         left = None if end is None else end - monotonic()
-        return Connection(line.wait(left, _introduced, factory, credentials, mind), policy)
+        return Connection(line.wait(left, _met, line.protocol, factory, credentials, mind), policy)
     except BaseException:
         line.run(line.protocol.transport.abortConnection)
         raise
@@ -193,6 +194,13 @@ def _line(sock: socket.socket, protocol: Any) -> Line:
     line = Line(sock, protocol, "broker")
     line.start()
     return line
+
+
+def _met(protocol: Any, factory: ClientFactory, credentials: Any, mind: Any) -> Deferred[Any]:
+    if protocol.disconnected:
+        # Before anybody could ask: nobody would be told any more.
+        return fail(PBConnectionLost("the other end has hung up"))
+    return _introduced(factory, credentials, mind)
 
 
 def _introduced(factory: ClientFactory, credentials: Any, mind: Any) -> Deferred[Any]:

@@ -1,0 +1,38 @@
+"""Runs each test in a thread of its own: one that hangs is a failure, and the main thread may have a reactor."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from typing import Any
+
+import pytest
+
+#: Seconds after which a test hangs. The slowest takes two.
+PATIENCE = 60.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Run a test."""
+    args = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    problems: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            pyfuncitem.obj(**args)
+        except BaseException as error:  # noqa: BLE001  the main thread raises it
+            problems.append(error)
+
+    thread = threading.Thread(target=run, name="test", daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    if thread.is_alive():
+        names: dict[Any, str] = {one.ident: one.name for one in threading.enumerate()}
+        for ident, frame in sys._current_frames().items():
+            print(f"--- {names.get(ident)}", *traceback.format_stack(frame), sep="\n")
+        pytest.fail(f"hangs for {PATIENCE:g} seconds")
+    if problems:
+        raise problems[0]
+    return True
