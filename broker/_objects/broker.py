@@ -20,16 +20,15 @@ from broker._limits import DEFAULT, Limits
 from broker._messages.messages import Call, Unknown
 from broker._objects.cacheable import RemoteCacheObserver
 from broker._objects.calling import Calling
+from broker._objects.lowering import lift, lower
 from broker._objects.serving import cancel, serve
 from broker._objects.serving import fail as send_failure
 from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Quiet, Released
 from broker._session.session import DIALECTS, PROTOCOL_VERSION, Export, Exports, Session
 from broker._session.states import State
-from broker._values.jelly import Jellier
 from broker._values.path import brief
 from broker._values.payload import Payload
 from broker._values.registry import Registry, globalRegistry, globalSecurity
-from broker._values.unjelly import Unjellier
 from broker._values.unlifted import references
 from broker.errors import (
     BadValue,
@@ -206,15 +205,13 @@ class Broker(Calling):
 
     def jelly(self, value: Any, atoms: bool = False) -> Any:
         """Lower a value that is not plain; for the dialect."""
-        security, registry, depth = self.security, self.registry, self.limits.depth
-        return Jellier(security, None, self, registry=registry, strict=True, depth=depth, atoms=atoms).jelly(value)
+        return lower(self, value, atoms)
 
     def unjelly(self, expression: Any) -> Any:
         """Lift a value that is not plain; for the dialect."""
-        unjellier = Unjellier(self.security, None, self, registry=self.registry, depth=self.limits.depth)
         outer, self._receipts = self._receipts, []
         try:
-            return unjellier.unjellyFull(expression)
+            return lift(self, expression)
         except BaseException:
             self.releaseUnlifted(references(expression))
             raise
@@ -244,7 +241,6 @@ class Broker(Calling):
             dropped = table.release(number, 1)
             if dropped is not None:
                 # The peer has never heard of it, so there is nothing to tell it either.
-                table.forget(number)
                 if table is self.session.caches.ours:
                     self._stopped_observing(dropped)
                 else:
