@@ -102,6 +102,9 @@ class Exports:
         """Return how many references to a numbered object are out; 0 where there is no such object, too."""
         if self._objects is None or self._objects.get(number) is None:
             return 0
+        return self._out(number)
+
+    def _out(self, number: int) -> int:
         return 1 if self._counts is None else self._counts.get(number, 1)
 
     def entry(self, target: int | bytes) -> Export | None:
@@ -151,7 +154,7 @@ class Exports:
         """Count one more sending of a known object and return its number, or return None for an unknown one."""
         number = self.number_of(identity)
         if number is not None:
-            self._count(number, self.count_of(number) + 1)
+            self._count(number, self._out(number) + 1)
         return number
 
     def add(self, object: Any, identity: Hashable, perspective: Any = None) -> int:
@@ -201,34 +204,48 @@ class Exports:
 
     # Going.
 
-    def release(self, number: int, count: int) -> Export | None:
-        """Take back `count` references. When that was the last of them the entry should leave the table by `forget`.
+    def release(self, number: int, count: int, keep: bool = False) -> Export | None:
+        """Take back `count` references. When these were the last the entry leaves the table.
 
-        :returns: the entry when that was the last of them, else None.
+        :param keep: it stays in the table nevertheless, until `forget`.
+        :returns: the entry when these were the last of them, else None.
         :raises LookupError: there is no such number, or they hold fewer than that.
         """
-        if self.get(number) is None:
+        held = self.get(number)
+        if held is None:
             raise LookupError(f"no {self.what} has number {number}")
-        out = self.count_of(number)
+        out = self._out(number)
         if not 0 < count <= out:
             raise LookupError(f"release of {count} of {self.what} {number}, of which {out} are out")
-        self._count(number, out - count)
-        return self.entry(number) if out == count else None
+        if out > count or keep:
+            self._count(number, out - count)
+            return None if out > count else self.entry(number)
+        if self._counts is None and self._odd is None:
+            # So it is with most.
+            entry = Export(held, None, id(held), 0)
+        else:
+            self._count(number, 0)
+            entry = self.entry(number) or Export(held)
+        self._remove(number, held)
+        return entry
 
     def forget(self, number: int) -> bool:
         """Take an entry out of the table if they hold none of it; return whether that was so."""
-        objects, identities = self._objects, self._identities
-        if objects is None or identities is None:
+        held = self.get(number)
+        if held is None or self._out(number):
             return False
-        gone = objects.get(number)
-        if gone is None or self.count_of(number):
-            return False
+        self._remove(number, held)
+        return True
+
+    def _remove(self, number: int, held: Any) -> None:
+        """Take an entry out of the table."""
         if self._counts is not None:
             self._usual(self._counts, number)
-        if self._odd is None or not self._forget_odd(self._odd, number):
-            identities.remove(id(gone))
-        objects.remove(number)
-        return True
+        usual = self._odd is None or not self._forget_odd(self._odd, number)
+        if usual and self._identities is not None:
+            self._identities.remove(id(held))
+        if self._objects is not None:
+            self._objects.remove(number)
 
     def _forget_odd(self, odd: _Odd, number: int) -> bool:
         """Forget what was unusual; return whether the identity was."""

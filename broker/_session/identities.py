@@ -11,9 +11,12 @@ behind it move up, so that no marks of removed ones are needed.
 from __future__ import annotations
 
 from array import array
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from broker._session.blocks import Blocks
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 __all__ = ["Identities"]
 
@@ -24,9 +27,10 @@ _SPREAD: Final = 0x4F1BBCDD
 _BITS: Final = 0x3FFFFFFF
 
 
-def _home(identity: int) -> int:
+def _home(identity: int) -> i64:
     """Return where an identity belongs, before that is cut to the size of the table."""
-    return ((identity >> 4 ^ identity >> 24) & _BITS) * _SPREAD >> 18
+    spot: i64 = (identity >> 4 ^ identity >> 24) & _BITS
+    return spot * _SPREAD >> 18
 
 
 class Identities:
@@ -48,13 +52,14 @@ class Identities:
         number: int = self._cells[self._place(identity)]
         return number
 
-    def _place(self, identity: int) -> int:
+    def _place(self, identity: int) -> i64:
         """Return the cell of an identity, or the empty one where it could be entered."""
-        cells, last = self._cells, len(self._cells) - 1
-        place = _home(identity) & last
+        cells, objects = self._cells, self._objects
+        last: i64 = len(cells) - 1
+        place: i64 = _home(identity) & last
         while True:
             number: int = cells[place]
-            if not number or id(self._objects.get(number)) == identity:
+            if not number or id(objects.get(number)) == identity:
                 return place
             place = (place + 1) & last
 
@@ -67,14 +72,15 @@ class Identities:
 
     def remove(self, identity: int) -> None:
         """Forget an identity, if it is here."""
-        cells, last = self._cells, len(self._cells) - 1
-        hole = self._place(identity)
+        cells, objects = self._cells, self._objects
+        last: i64 = len(cells) - 1
+        hole: i64 = self._place(identity)
         if not cells[hole]:
             return
-        place = (hole + 1) & last
+        place: i64 = (hole + 1) & last
         number: int = cells[place]
         while number:
-            away = place - _home(id(self._objects.get(number))) & last
+            away: i64 = (place - _home(id(objects.get(number)))) & last
             if away >= (place - hole) & last:
                 # It would not be found any more behind an empty cell.
                 cells[hole] = number

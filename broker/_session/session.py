@@ -201,16 +201,13 @@ class Session(Sending):
         return None
 
     def _release(self, table: Exports, number: int, count: int) -> Event | None:
+        cached = table is not self.exports
         try:
-            export = table.release(number, count)
+            # A cached object stays until its last update was sent.
+            export = table.release(number, count, cached)
         except LookupError as error:
             return self.fault(str(error))
-        if export is None:
-            return None
-        cached = table is not self.exports
-        if not cached:
-            table.forget(number)
-        return Released(number, export, cached)
+        return None if export is None else Released(number, export, cached)
 
     def fault(self, problem: str) -> Fault:
         """Count a wrong message.

@@ -112,8 +112,7 @@ def test_what_is_held_stays_held(connected: Pair) -> None:
 
 def test_a_call_to_nobody(connected: Pair) -> None:
     lent = connected.call(connected.root, "lend")
-    exports = connected.server.session.exports
-    assert exports.release(lent.luid, 1) is not None and exports.forget(lent.luid)
+    assert connected.server.session.exports.release(lent.luid, 1) is not None
     error = connected.failure(lent.callRemote("take", one, [two], key=one))
     assert isinstance(error, Error)
     assert counts(connected) == []

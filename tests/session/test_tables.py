@@ -19,7 +19,6 @@ from broker._session.imports import Imports
 from broker._session.questions import Questions
 from broker._values.payload import Payload
 from broker.errors import LimitExceeded
-from tests.form import interpreted_only
 
 
 class Thing:
@@ -37,8 +36,8 @@ def test_export_counts_and_never_reuses_a_number() -> None:
     assert table.again("a") == 1
     assert table.release(1, 1) is None
     gone = table.release(1, 1)
-    assert gone is not None and gone.object is thing
-    assert table.forget(1) and not table.forget(1)
+    assert gone is not None and gone.object is thing and gone.identity == "a"
+    assert not table.forget(1)
     assert table.targets() == [] and table.size == 0 and table.numbers == {}
     assert table.again("a") is None
     assert table.add(thing, "a") == 2
@@ -65,21 +64,23 @@ def test_release_of_a_wrong_count(amount: int) -> None:
 def test_an_object_sent_again_before_it_is_forgotten_stays() -> None:
     table = exports()
     table.add(Thing(), "a")
-    assert table.release(1, 1) is not None
+    gone = table.release(1, 1, keep=True)
+    assert gone is not None and gone.refcount == table.count_of(1) == 0
     assert table.again("a") == 1
     assert not table.forget(1)
     assert table.count_of(1) == 1
+    assert table.release(1, 1, keep=True) is not None
+    assert table.forget(1) and not table.forget(1) and table.size == 0
 
 
-@interpreted_only
 def test_a_name_is_not_counted() -> None:
     table = exports()
     thing = Thing()
     table.name(b"root", thing)
-    for amount in (1, 2):
-        with pytest.raises(LookupError):
-            table.release(b"root", amount)  # type: ignore[arg-type]
-    assert table.get(b"root") is thing and table.size == 0 and table.targets() == [b"root"]
+    entry = table.entry(b"root")
+    assert table.get(b"root") is thing and entry is not None and entry.object is thing
+    assert table.size == 0 and table.targets() == [b"root"] and table.numbers == {}
+    assert table.get(b"other") is None and table.entry(b"other") is None
 
 
 def test_export_ceiling() -> None:
@@ -215,7 +216,7 @@ class Link(RuleBasedStateMachine):
         if self.to_exporter:
             number, amount = self.to_exporter.pop(0)
             if self.exports.release(number, amount) is not None:
-                assert self.exports.forget(number)
+                assert self.exports.get(number) is None
 
     @invariant()
     def what_is_held_is_exported(self) -> None:
