@@ -5,7 +5,7 @@
 >>> names.export(["tea", "milk"], "stock")
 >>> await root.callRemote("browse")                            # a client
 {'shop': 'object', 'stock': 'value'}
->>> shop = await live(await root.callRemote("fetch", "shop"))  # or shop.callRemote(...)
+>>> shop = await (await live(root)).fetch("shop")              # or root.callRemote("fetch", "shop")
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from broker._directory.directory import Directory
 from broker._directory.kept import Unusable
 from broker._directory.lending import Lending, PlainLending
 from broker._directory.rules import READ, VERBS, WRITE, NameLimits, Rule, Visitor, allow, writers
+from broker._directory.visit import Visit
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
+from broker._remote.adapter import Owner
+from broker._remote.exported import Exported
 from broker._remote.expose import Expose
-from broker._remote.forms import CONTAINERS, SCALARS, Rules
+from broker._remote.forms import CONTAINERS, SCALARS, Form, Rules
 from broker._remote.live import export
 from broker._remote.names import SAFE
 from broker._remote.policy import Policy
 from broker._remote.presets import EXPOSED, LENT
 from broker._remote.relay import Relay
-from broker._remote.verbs import INPLACE
+from broker._remote.verbs import DO, INPLACE
+from broker._values.jellyable import Jellyable
 from broker.errors import NameTaken, NotAllowed, UnknownName
 
 __all__ = [
@@ -37,11 +41,14 @@ __all__ = [
     "NotAllowed",
     "PlainLending",
     "READ",
+    "REQUESTS",
     "Rule",
     "UnknownName",
     "Unusable",
     "VERBS",
+    "Visit",
     "Visitor",
+    "Visits",
     "WRITE",
     "allow",
     "directory",
@@ -67,6 +74,43 @@ KEPT: Final = Policy(
     describe="names",
     lend=LENT,
 )
+
+
+#: What peers may do with the requests of a directory: call them.
+REQUESTS: Final = Policy(
+    expose=Expose(names=frozenset(VERBS)),
+    results=Rules(SCALARS | CONTAINERS, [(Jellyable, Form.COPY)]),
+    describe="full",
+    lend=LENT,
+)
+
+
+class Visits(Owner):
+    """Serves the requests of a directory to peers that look at it as at a local object."""
+
+    adapters = True
+
+    def takes(self, message: str) -> bool:
+        """Return whether a message is for this: it is no ordinary call."""
+        return message[:1] in (".", ":") or message == DO.decode()
+
+    def serve_visit(self, visit: Visit, broker: Any, message: str, args: Any, kw: Any) -> Any:
+        """Serve one message, see `Referenceable.remoteMessageReceived`."""
+        return self.serve(Exported(visit, self), broker, message, args, kw)
+
+
+class _Names(Directory):
+    """A directory that peers may also look at as at a local object."""
+
+    def __init__(self, rule: Rule, limits: NameLimits | None, policy: Policy) -> None:
+        super().__init__(rule, limits=limits, lending=_Transparent(policy))
+        self._visits = Visits(REQUESTS)
+
+    def serve(self, visitor: Visitor, message: str, args: Any, kw: Any) -> Any:
+        """Serve one request."""
+        if self._visits.takes(message):
+            return self._visits.serve_visit(self.visit(visitor), visitor.broker, message, args, kw)
+        return super().serve(visitor, message, args, kw)
 
 
 class _Transparent:
@@ -105,4 +149,4 @@ def directory(rule: Rule = READ, *, limits: NameLimits | None = None, policy: Po
     :param policy: what peers may do with objects that were not exported under a policy of their own and are not
         referenceable either; by default what they publish.
     """
-    return Directory(rule, limits=limits, lending=_Transparent(policy))
+    return _Names(rule, limits, policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from broker._directory.entries import NamedFactory
 from broker._directory.lending import Lending, PlainLending
@@ -14,7 +14,9 @@ from broker._objects.flavor import keywords, positional
 from broker._objects.referenceable import Referenceable, Root
 from broker.errors import NoSuchMethod
 
-__all__ = ["Directory"]
+__all__ = ["AnyVisit", "Directory"]
+
+AnyVisit = TypeVar("AnyVisit", bound=Visit)
 
 
 class Directory(Root):
@@ -123,8 +125,14 @@ class Directory(Root):
         request = REQUESTS.get(message)
         if request is None:
             raise NoSuchMethod(f"No such method: remote_{message[:200]}")
-        visit = Visit(self._table, self._lending, self.rule, visitor)
-        return broker.serialize(request(visit, *arguments, **named))
+        return broker.serialize(request(self.visit(visitor), *arguments, **named))
+
+    def visit(self, visitor: Visitor, kind: type[AnyVisit] = Visit) -> AnyVisit:  # type: ignore[assignment]
+        """Return an object whose methods are the requests of one visitor.
+
+        :param kind: its class; one of your own may offer more.
+        """
+        return kind(self._table, self._lending, self.rule, visitor)
 
 
 class _ForUser(Referenceable):

@@ -60,6 +60,9 @@ class Owner:
     :param presenter: how served code sees the peer's objects.
     """
 
+    #: Whether served code gets exported objects that come home as what exports them, for that is what it deals in.
+    adapters = False
+
     def __init__(self, policy: Policy, presenter: Presenter | None = None) -> None:
         self.policy = policy
         self._copies = policy.results.form(0) is Form.COPY
@@ -171,6 +174,8 @@ class Owner:
         homes: dict[int, tuple[Any, Policy]] = {}
 
         def home(come: Exported) -> Any:
+            if self.adapters:
+                return come
             value = come.object.iterator if isinstance(come.object, Stream) else come.object
             homes[id(value)] = (value, come.owner.policy)
             return value

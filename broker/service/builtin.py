@@ -15,10 +15,12 @@ from twisted.internet.task import deferLater
 
 from broker._directory.directory import Directory
 from broker._directory.rules import VERBS, Visitor
-from broker._directory.visit import REQUESTS
+from broker._directory.visit import REQUESTS, Visit
 from broker._objects.referenceable import Referenceable, Root
+from broker._remote.expose import Expose
 from broker.errors import Error
-from broker.names import directory
+from broker.names import REQUESTS as OFFERED
+from broker.names import Visits, directory
 
 __all__ = ["BuiltinRoot", "LONGEST_SLEEP", "broker_version", "versions"]
 
@@ -37,6 +39,7 @@ class BuiltinRoot(Root):
     def __init__(self, clock: IReactorTime | None = None, names: Directory | None = None) -> None:
         self._clock = clock
         self.names = names or directory()
+        self._visits = Visits(_OFFERED)
 
     def remoteMessageReceived(self, broker: Any, message: str, args: Any, kw: Any) -> Any:
         """Serve one call of somebody who has not logged in."""
@@ -46,6 +49,10 @@ class BuiltinRoot(Root):
         """Serve one call: the directory does if it is about names."""
         if message in VERBS:
             return self.names.serve(visitor, message, args, kw)
+        if self._visits.takes(message):
+            visit = self.names.visit(visitor, _Visit)
+            visit.root = self
+            return self._visits.serve_visit(visit, visitor.broker, message, args, kw)
         return super().remoteMessageReceived(visitor.broker, message, args, kw)
 
     def for_user(self, user: Any) -> Referenceable:
@@ -89,6 +96,40 @@ class BuiltinRoot(Root):
 
             return IReactorTime(reactor)
         return self._clock
+
+
+class _Visit(Visit):
+    """The built-in object as somebody gets it who looks at it as at a local one."""
+
+    root: BuiltinRoot
+
+    def echo(self, value: Any = None) -> Any:
+        """echo(value): the value itself."""
+        return value
+
+    def methods(self) -> dict[str, str]:
+        """methods(): a list of what there is."""
+        return self.root.remote_methods()
+
+    def ping(self) -> str:
+        """ping(): "pong"."""
+        return self.root.remote_ping()
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """sleep(seconds): nothing, but later; at most 60 seconds."""
+        return self.root.remote_sleep(seconds)
+
+    def time(self) -> str:
+        """time(): the server's clock, in UTC, as text (ISO 8601)."""
+        return self.root.remote_time()
+
+    def version(self) -> dict[str, str]:
+        """version(): the versions of broker, Twisted and Python here."""
+        return self.root.remote_version()
+
+
+_OWN: Final = ("echo", "methods", "ping", "sleep", "time", "version")
+_OFFERED: Final = OFFERED.but(expose=Expose(names=frozenset((*VERBS, *_OWN))))
 
 
 class _ForUser(Referenceable):
