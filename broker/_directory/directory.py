@@ -49,7 +49,8 @@ class Directory(Root):
         :raises LimitExceeded: there are too many names, or the value is too large.
         :raises Unusable: the file cannot be written.
         """
-        self._table.put(self._table.checked(name), self._table.entry(thing, True))
+        with self._table.lock:
+            self._table.put(self._table.checked(name), self._table.entry(thing, True))
 
     def provide(self, name: str, factory: str) -> None:
         """Name an object by how it is made, which a file of names can tell the next process.
@@ -61,7 +62,8 @@ class Directory(Root):
         """
         entry = NamedFactory(factory, self._table.presented)
         entry.make()
-        self._table.put(self._table.checked(name), entry)
+        with self._table.lock:
+            self._table.put(self._table.checked(name), entry)
 
     def fetch(self, name: str) -> Any:
         """Return what has a name: a value, an object, or the reference to one of a client's.
@@ -72,7 +74,7 @@ class Directory(Root):
 
     def browse(self, prefix: str = "") -> dict[str, str]:
         """Return the names that begin so, each with what it stands for: ``value``, ``object`` or ``client``."""
-        return {name: entry.kind for name, entry in sorted(self._table.entries.items()) if name.startswith(prefix)}
+        return {name: entry.kind for name, entry in self._table.listed(prefix)}
 
     def withdraw(self, name: str) -> None:
         """Take a name away.
@@ -80,8 +82,9 @@ class Directory(Root):
         :raises UnknownName: there is none.
         :raises Unusable: the file cannot be written.
         """
-        self._table.found(name)
-        self._table.drop(self._table.checked(name))
+        with self._table.lock:
+            self._table.found(name)
+            self._table.drop(self._table.checked(name))
 
     def keep_in(self, path: str) -> None:
         """Keep names in a file from now on, and take those that it has; what has a name here already goes first.

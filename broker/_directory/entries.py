@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from twisted.logger import Logger
@@ -95,6 +96,7 @@ class NamedFactory:
         self.factory = factory
         self._presented = presented
         self._made: Any = None
+        self._lock = RLock()
 
     def get(self) -> Any:
         """Return the object.
@@ -112,13 +114,14 @@ class NamedFactory:
 
         :raises ValueError: it cannot be; the text says why, in one line.
         """
-        if self._made is None:
-            made = made_by(self.factory)
-            try:
-                self._made = self._presented(made)
-            except TypeError as error:
-                raise ValueError(f"{self.factory!r} makes no object for peers: {error}") from None
-        return self._made
+        with self._lock:
+            if self._made is None:
+                made = made_by(self.factory)
+                try:
+                    self._made = self._presented(made)
+                except TypeError as error:
+                    raise ValueError(f"{self.factory!r} makes no object for peers: {error}") from None
+            return self._made
 
     def kept(self, name: str) -> Kept | None:
         """Return the importable name for the file."""

@@ -46,7 +46,7 @@ class Kept(NamedTuple):
 
 
 class NamesFile:
-    """A file of names, which no other process uses meanwhile.
+    """A file of names, which no other process uses meanwhile. Of several threads, one at a time may use it.
 
     :param path: where; it is made if it is not there, for nobody else to read.
     :raises Unusable: it cannot be used; the text says why, in one line.
@@ -58,7 +58,7 @@ class NamesFile:
         try:
             # SQLite would make it readable for everybody.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             self._prepare(self._database)
         except (OSError, sqlite3.Error) as error:
             self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Any
 from unicodedata import normalize
 from weakref import WeakKeyDictionary
@@ -27,12 +28,14 @@ class Table:
     :param lending: in which form peers get objects that are not referenceable.
     :ivar entries: what there is, by name.
     :ivar values: the values among them, and those that only have handles.
+    :ivar lock: held by who changes something: calls may be served in several threads.
     """
 
     def __init__(self, limits: NameLimits, lending: Lending) -> None:
         self.limits = limits
         self.entries: dict[str, Entry] = {}
         self.values = Values(limits)
+        self.lock = RLock()
         self._lending = lending
         self._of_relays: WeakKeyDictionary[Referenceable, RemoteReference] = WeakKeyDictionary()
         self._published: dict[Broker, set[str]] = {}
@@ -61,6 +64,11 @@ class Table:
         if entry is None:
             raise UnknownName(f"there is no name {name!r}")
         return entry
+
+    def listed(self, prefix: str) -> list[tuple[str, Entry]]:
+        """Return the names that begin so, in order, and what they stand for."""
+        with self.lock:
+            return [(name, self.entries[name]) for name in sorted(self.entries) if name.startswith(prefix)]
 
     def entry(self, thing: Any, ours: bool) -> Entry:
         """Return what stands in the table for something that is to get a name.
@@ -101,6 +109,8 @@ class Table:
     def put(self, name: str, entry: Entry) -> None:
         """Give a name to something, in the place of what had it. If that fails, all is as it was.
 
+        To be called with the lock.
+
         :param name: as `checked` returns it.
         :raises LimitExceeded: there are too many.
         :raises Unusable: the file cannot be written.
@@ -122,7 +132,7 @@ class Table:
             self._watch(entry.broker, name)
 
     def drop(self, name: str) -> None:
-        """Take a name away.
+        """Take a name away. To be called with the lock.
 
         :raises Unusable: the file cannot be written.
         """
@@ -139,6 +149,10 @@ class Table:
 
         :raises Unusable: the file cannot be used; the text says why, in one line.
         """
+        with self.lock:
+            self._keep_in(path)
+
+    def _keep_in(self, path: str) -> None:
         self.close()
         file = NamesFile(path)
         try:
@@ -172,9 +186,10 @@ class Table:
 
     def close(self) -> None:
         """Let others use the file. The names stay, in memory."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        with self.lock:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
 
     # Objects of clients, whose names go with the connection.
 
@@ -205,8 +220,9 @@ class Table:
             self._published.get(entry.broker, set()).discard(name)
 
     def _gone(self, broker: Broker) -> None:
-        for name in self._published.pop(broker, ()):
-            del self.entries[name]
+        with self.lock:
+            for name in self._published.pop(broker, ()):
+                del self.entries[name]
 
 
 def _presentable(thing: Any) -> bool:

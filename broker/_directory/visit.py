@@ -47,9 +47,7 @@ class Visit:
         if type(prefix) is not str:
             raise Error("the beginning of a name is a text")
         return {
-            name: entry.kind
-            for name, entry in sorted(self._table.entries.items())
-            if name.startswith(prefix) and self._rule(self._visitor, "fetch", name)
+            name: entry.kind for name, entry in self._table.listed(prefix) if self._rule(self._visitor, "fetch", name)
         }
 
     def fetch(self, name: str, want: str = "auto") -> Any:
@@ -69,32 +67,33 @@ class Visit:
         """export(thing, name, replace=False): name a value, or an object of the caller's or the server's."""
         name = self._table.checked(name)
         self._may("export", name)
-        self._free(name, replace)
-        self._name(self._entry(thing), name)
+        with self._table.lock:
+            self._free(name, replace)
+            self._name(self._entry(thing), name)
 
     def store(self, value: Any) -> Referenceable:
         """store(value): have a value kept; the result is a handle, by which it may be given a name."""
         self._may("store", "")
-        with _foreseen():
-            data = self._table.values.encode(value)
-        return self._handle(self._table.values.keep(data))
+        with _foreseen(), self._table.lock:
+            return self._handle(self._table.values.keep(self._table.values.encode(value)))
 
     def attach(self, handle: Any, name: str, replace: bool = False) -> None:
         """attach(handle, name, replace=False): name what there is a handle or a reference for."""
         name = self._table.checked(name)
         self._may("attach", name)
-        self._free(name, replace)
-        entry = self._entry(handle)
-        if isinstance(entry, NamedValue) and self._table.values.of_handle(handle) is None:
-            raise Error(f"a handle or a reference can be attached, not a {type_name(type(handle))}: store it first")
-        self._name(entry, name)
+        with self._table.lock:
+            self._free(name, replace)
+            entry = self._entry(handle)
+            if isinstance(entry, NamedValue) and self._table.values.of_handle(handle) is None:
+                raise Error(f"a handle or a reference can be attached, not a {type_name(type(handle))}: store it first")
+            self._name(entry, name)
 
     def withdraw(self, name: str) -> None:
         """withdraw(name): take a name away."""
         name = self._table.checked(name)
         self._may("withdraw", name)
-        self._may_change(name, self._table.found(name))
-        with _foreseen():
+        with _foreseen(), self._table.lock:
+            self._may_change(name, self._table.found(name))
             self._table.drop(name)
 
     # What they have in common.
@@ -131,10 +130,11 @@ class Visit:
             raise NameTaken(f"the name {name!r} belongs to another client, for as long as that is connected")
 
     def _handle(self, stored: Stored) -> Referenceable:
-        handle = stored.handle
-        if handle is None:
-            handle = self._table.values.handed_out(stored, self._lending.handle(stored.value))
-        return handle
+        with self._table.lock:
+            handle = stored.handle
+            if handle is None:
+                handle = self._table.values.handed_out(stored, self._lending.handle(stored.value))
+            return handle
 
     def _presented(self, entry: Entry) -> Any:
         """Return an object in the form in which this peer gets it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -280,3 +281,20 @@ def test_a_change_that_cannot_be_written_is_none(tmp_path: Path, pairs: Pairs) -
     names.close()
     names.export(5, "one")
     assert names.fetch("one") == 5
+
+
+def test_several_threads(tmp_path: Path) -> None:
+    names = opened(tmp_path / "names")
+
+    def change(number: int) -> None:
+        for round in range(10):
+            names.export(round, f"{number} {round}")
+            names.browse()
+        names.withdraw(f"{number} 0")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, range(4)))
+    names.close()
+    again = opened(tmp_path / "names")
+    assert sorted(again.browse()) == sorted(f"{number} {round}" for number in range(4) for round in range(1, 10))
+    again.close()
