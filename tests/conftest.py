@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -38,6 +39,16 @@ def pytest_sessionstart() -> None:
         )
     if _FORM and _about.form() != _FORM:
         pytest.exit(f"These tests are to run with a {_FORM} core, but it is {_about.form()}", 3)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what is there before the first test.
+
+    Many tests see to it that nothing is left, so they collect; most of what would be looked through each time are the
+    modules and the twenty thousand tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
