@@ -6,6 +6,7 @@ import builtins
 import collections.abc
 import inspect
 import numbers
+from collections import deque
 from functools import lru_cache
 from hashlib import blake2b
 from types import FunctionType
@@ -27,7 +28,9 @@ ABCS: Final[dict[str, type]] = {
 _NUMERIC: Final = frozenset("add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split())
 _ORDER: Final = ("__lt__", "__le__", "__gt__", "__ge__")
 _VIEWS: Final[tuple[type, ...]] = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
-_FINITE: Final[tuple[type, ...]] = (list, tuple, dict, set, frozenset, str, bytes, range, *_VIEWS)
+_FINITE: Final[tuple[Any, ...]] = (list, tuple, dict, set, frozenset, str, bytes, range, deque, *_VIEWS)
+#: Of these, and of classes that iterate as they do.
+_FINITE_ITERATIONS: Final = frozenset(kind.__iter__ for kind in _FINITE)
 _LOOKUPS: Final = ("__getattr__", "__getattribute__")
 #: Most names, and most parts of any kind, that a descriptor from a peer may have.
 _MOST: Final = 4096
@@ -111,7 +114,7 @@ def _build(value: Any, policy: Policy, session: Any) -> Descriptor:
         flags.append("unlisted")
     builtin = [cls.__name__ for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls]
     return Descriptor(
-        kind.__qualname__ if full else builtin[0],
+        policy.title or (kind.__qualname__ if full else builtin[0]),
         tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in kind.__mro__) if full else tuple(builtin),
         tuple(sorted(name for name, cls in ABCS.items() if issubclass(kind, cls))),
         tuple(sorted(name for name in _specials(kind) if _offers(policy, session, value, name))),
@@ -180,7 +183,7 @@ def _flags(kind: type) -> list[str]:
     flags = []
     if any(type(vars(cls).get(name)) is FunctionType for cls in kind.__mro__ for name in _LOOKUPS):
         flags.append("open")
-    if kind in _FINITE:
+    if getattr(kind, "__iter__", None) in _FINITE_ITERATIONS:
         flags.append("finite")
     return flags
 

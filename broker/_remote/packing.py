@@ -6,6 +6,7 @@ something in it has to be put differently: a reference, an object to be referred
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice
@@ -245,7 +246,7 @@ class Packer:
         """Return a container of a builtin type with what a container of another type has in it."""
         if isinstance(value, Mapping):
             return dict(value), dict
-        if isinstance(value, (list, deque)) or _is_view(value):
+        if isinstance(value, (list, deque, array)) or _is_view(value):
             return list(value), list
         if isinstance(value, tuple):
             return tuple(value), tuple

@@ -69,6 +69,7 @@ class Policy:
     :param methods: forms for the results of single methods, or policies for references to them.
     :param shared: an object that was ever passed by reference always is, even inside a container that is copied.
     :param values: whether a copy may be asked for.
+    :param title: what peers are told the type is called; by default what `describe` gives away.
     :param describe: ``"no"`` gives no descriptor away, ``"names"`` only what is offered, ``"full"`` the names of
         classes, signatures and documentation as well.
     :param traceback: whether tracebacks go with exceptions, even if the connection does not say so.
@@ -92,6 +93,7 @@ class Policy:
     methods: Mapping[str, Override] = field(default_factory=dict)
     shared: bool = False
     values: bool = False
+    title: str | None = None
     describe: Literal["no", "names", "full"] = "no"
     traceback: bool = False
     foreign: Literal["refuse", "relay"] = "refuse"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -335,7 +336,8 @@ class Run:
     def _enter(self, subject: Any, policy: Policy) -> Any:
         name = "__enter__" if hasattr(type(subject), "__enter__") else "__aenter__"
         self._check(policy, subject, Verb.ENTER, name)
-        return enter(self.side, subject, policy.quota.contexts)
+        told = partial(with_context, kw={}, side=self.side, notes=self.notes)
+        return enter(self.side, subject, policy.quota.contexts, told)
 
     def _exit(self, subject: Any, policy: Policy, form: Any) -> Any:
         name = "__exit__" if hasattr(type(subject), "__exit__") else "__aexit__"

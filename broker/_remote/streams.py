@@ -7,6 +7,7 @@ that its ``finally`` runs, and a context is left with the error that the connect
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final
@@ -209,9 +210,10 @@ class Context:
             Deferred.fromCoroutine(_awaited(left)).addErrback(lambda failure: failure.trap(PBConnectionLost) and None)
 
 
-def enter(side: Side, value: Any, limit: int) -> Any:
+def enter(side: Side, value: Any, limit: int, told: Callable[[Any], dict[str, Any]] = lambda _: {}) -> Any:
     """Enter a context for the peer; return what ``__enter__`` does, or a coroutine of it.
 
+    :param told: returns the named arguments of a special method: it may be one that is told who calls.
     :raises LimitExceeded: too many are open.
     :raises HiddenVerb: the object is no context manager.
     """
@@ -219,17 +221,17 @@ def enter(side: Side, value: Any, limit: int) -> Any:
         raise LimitExceeded(f"more than {limit} contexts are open")
     kind = type(value)
     if hasattr(kind, "__enter__") and hasattr(kind, "__exit__"):
-        result = kind.__enter__(value)
-        _opened(side, Context(side, value, kind.__exit__))
+        result = kind.__enter__(value, **told(kind.__enter__))
+        _opened(side, Context(side, value, partial(kind.__exit__, **told(kind.__exit__))))
         return result
     if not hasattr(kind, "__aenter__"):
         raise HiddenVerb("the object is no context manager")
-    return _enter_later(side, value, kind)
+    return _enter_later(side, value, kind, told)
 
 
-async def _enter_later(side: Side, value: Any, kind: Any) -> Any:
-    result = await kind.__aenter__(value)
-    _opened(side, Context(side, value, kind.__aexit__))
+async def _enter_later(side: Side, value: Any, kind: Any, told: Callable[[Any], dict[str, Any]]) -> Any:
+    result = await kind.__aenter__(value, **told(kind.__aenter__))
+    _opened(side, Context(side, value, partial(kind.__aexit__, **told(kind.__aexit__))))
     return result
 
 

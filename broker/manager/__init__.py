@@ -1,0 +1,1 @@
+"""Shared objects in a process of their own."""
