@@ -36,7 +36,8 @@ class Limits:
     :param unanswered: most connections of one server that have not finished negotiating. 1,000.
     :param handshake: seconds for the negotiation to finish. 30.
     :param buffer: most bytes that may wait to be written on one connection before it is closed. 256 MiB: a peer
-        that sends calls but never reads the answers is stopped here.
+        that sends calls but never reads the answers is stopped here. Also most bytes that may have come of several
+        large messages together before they are whole; the peer is told, and begins no more than that.
     :param streams: most large messages of one peer that may be under way, in pieces, at a time. 16: so many users of
         one connection do not wait for each other, and what half of them can cost is bounded by `buffer`.
     :param controls: most pings and other messages that ask for nothing, per second. 200: a hundred times what keeping a

@@ -76,6 +76,7 @@ _SETTINGS: dict[str, str] = {
     "references": "objects that the other side may have this one hold by reference, and as many by a cached copy",
     "calls": "calls of the other side that want an answer and have none yet",
     "streams": "large messages of the other side that have begun and not ended",
+    "buffer": "bytes of these together, if they are more than one",
 }
 
 

@@ -55,6 +55,7 @@ def settings_of(limits: Limits) -> dict[str, int]:
         "references": limits.references,
         "calls": limits.calls,
         "streams": limits.streams,
+        "buffer": limits.buffer,
     }
 
 

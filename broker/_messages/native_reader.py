@@ -314,7 +314,8 @@ class NativeReader:
         self._streamed += size
         if stream.size > self._limits.message:
             raise ProtocolError(f"a message of more than {self._limits.message} bytes")
-        if self._streamed > self._limits.buffer:
+        if self._streamed > self._limits.buffer and self._streams is not None and len(self._streams) > 1:
+            # One alone may be as large as any message.
             raise ProtocolError(f"unfinished messages of more than {self._limits.buffer} bytes")
 
     def _finish(self, number: int) -> Message:

@@ -52,6 +52,7 @@ class Outbox:
     """The outgoing side of one connection where something is large.
 
     :param streams: most large messages that may be under way at a time.
+    :param buffer: most bytes that they may have together; one alone may have any number.
     :param now: what goes at once is appended here.
 
     size: bytes of messages that wait here.
@@ -63,18 +64,21 @@ class Outbox:
         "_age",
         "_ages",
         "_behind",
+        "_buffer",
         "_gone",
         "_lanes",
         "_now",
         "_ordered",
         "_queue",
         "_streams",
+        "_under_way",
         "owed",
         "size",
     )
 
-    def __init__(self, streams: int, now: list[bytes]) -> None:
+    def __init__(self, streams: int, buffer: int, now: list[bytes]) -> None:
         self._streams = streams
+        self._buffer = buffer
         self._now = now
         self.size = 0
         self.owed = 0
@@ -82,7 +86,9 @@ class Outbox:
         #: The ages of what waits, oldest first, and those in it that have gone.
         self._ages: deque[int] = deque()
         self._gone: set[int] = set()
+        #: The large messages that have begun, and how many bytes they have; then those that may not begin yet.
         self._active: deque[_Item] = deque()
+        self._under_way = 0
         self._queue: deque[_Item] = deque()
         self._lanes: dict[int | bytes, deque[_Item]] = {}
         self._ordered: deque[_Item] = deque()
@@ -134,7 +140,20 @@ class Outbox:
         else:
             if item.lane is not None:
                 self._lanes[item.lane] = deque()
-            (self._active if len(self._active) < self._streams else self._queue).append(item)
+            self._queue.append(item)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin as many large messages as the other end takes, in their order: one that fits passes none that does not.
+
+        What has come of them counts there until they are whole, and an end that has to keep too much gives up.
+        """
+        while self._queue and len(self._active) < self._streams:
+            size = self._queue[0].size
+            if self._active and self._under_way + size > self._buffer:
+                break
+            self._under_way += size
+            self._active.append(self._queue.popleft())
 
     def _went(self, item: _Item) -> None:
         """A message has been sent whole; releases that waited for nothing else follow."""
@@ -178,6 +197,7 @@ class Outbox:
 
     def _finished(self, item: _Item) -> None:
         """Let go what waited for a large message."""
+        self._under_way -= item.size
         waiting = None if item.lane is None else self._lanes.pop(item.lane)
         while waiting:
             self._route(waiting.popleft())
@@ -185,8 +205,7 @@ class Outbox:
                 # That was another large one, for which the rest waits.
                 self._lanes[item.lane] = waiting
                 break
-        while self._queue and len(self._active) < self._streams:
-            self._active.append(self._queue.popleft())
+        self._begin()
         while self._ordered and not (self._ordered[0].in_order and (self._active or self._queue)):
             self._route(self._ordered.popleft())
         self._went(item)
@@ -197,4 +216,4 @@ class Outbox:
             waiting.clear()
         self._lanes.clear()
         self._gone.clear()
-        self.size = self.owed = 0
+        self.size = self.owed = self._under_way = 0

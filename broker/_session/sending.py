@@ -271,7 +271,8 @@ class Sending:
                 self._out.append(data)
                 return
             assert self.native is not None
-            self.outbox = outbox = Outbox(self.native.settings["streams"], self._out)
+            settings = self.native.settings
+            self.outbox = outbox = Outbox(settings["streams"], settings["buffer"], self._out)
         outbox.put(data, lane, self._caches is not None and self._caches.ours.size > 0)
 
     def _let_go(self) -> None:

@@ -150,8 +150,8 @@ def test_what_is_offered() -> None:
         connection.makeConnection(transport)
         return greeting(transport.value())
 
-    limits = Limits(message=9999, elements=777, depth=12, references=5, calls=4, streams=3)
-    native = b"broker/1;message=9999;elements=777;depth=12;references=5;calls=4;streams=3"
+    limits = Limits(message=9999, elements=777, depth=12, references=5, calls=4, streams=3, buffer=50_000)
+    native = b"broker/1;message=9999;elements=777;depth=12;references=5;calls=4;streams=3;buffer=50000"
     assert offered(limits=limits) == [native, b"pb;size=777", b"pb", b"none"]
     assert offered(limits=limits, prefer="pb") == [b"pb;size=777", b"pb", b"none", native]
     assert offered(limits=limits, require="pb") == [b"pb;size=777", b"pb", b"none"]

@@ -110,7 +110,7 @@ def native_seeds() -> list[bytes]:
     seeds.append(generous.encode_releases([(1, 1), (300, 70_000)], False))
     seeds.append(generous.encode_releases([(5, 2)], True))
     seeds.append(bytes((0x90, 3, 0, 0)) + b"abc")
-    outbox = Outbox(3, [])
+    outbox = Outbox(3, LIMITS.buffer, [])
     for value in (b"x" * 70_000, list(range(40_000)), {"a": ["text"] * 12_000}):
         outbox.put(generous.encode_call(1, 7, b"echo", (value,), {}, True, False, -1, swizzler), None, False)
     while outbox.pieces:

@@ -123,15 +123,14 @@ def arguments(calls: list[Any]) -> list[Any]:
 
 
 def test_each_end_knows_what_the_other_accepts() -> None:
-    ours = Limits(message=9000, elements=800, depth=70, references=60, calls=5, streams=4)
+    ours = Limits(message=9000, elements=800, depth=70, references=60, calls=5, streams=4, buffer=3000)
     theirs = Limits(message=1000, elements=200, depth=30, references=40, calls=50, streams=6)
     link = Link(ours, theirs)
     for end, other in ((link.near, theirs), (link.far, ours)):
         native = end.session.native
         assert native is not None
-        assert native.settings == {
-            name: getattr(other, name) for name in ("message", "elements", "depth", "references", "calls", "streams")
-        }
+        names = ("message", "elements", "depth", "references", "calls", "streams", "buffer")
+        assert native.settings == {name: getattr(other, name) for name in names}
     # Of two ceilings of references the lower one holds.
     assert link.near.session.exports.limit == link.far.session.exports.limit == 40
     assert link.near.session.caches.ours.limit == 40
@@ -390,6 +389,15 @@ def test_large_messages_go_in_as_many_streams_as_the_other_end_takes() -> None:
     assert link.near.session.pieces
     link.pump()
     assert sorted(call.target for call in link.far.serving) == [0, 1, 2, 3, 4]
+    assert link.far.session.faults == 0
+
+
+def test_one_large_message_may_have_more_than_the_other_end_keeps() -> None:
+    link = Link(theirs=Limits(buffer=FRAME))
+    for number in range(3):
+        link.near.call(b"%d" % number * FRAME * 3, target=number)
+    link.pump()
+    assert [call.target for call in link.far.serving] == [0, 1, 2]
     assert link.far.session.faults == 0
 
 

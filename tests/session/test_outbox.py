@@ -36,14 +36,16 @@ class Put(NamedTuple):
 class Line:
     """An outbox, and what a reader at the other end makes of what it gives out."""
 
-    def __init__(self, streams: int = 2) -> None:
+    def __init__(self, streams: int = 2, buffer: int = 2**30) -> None:
         self.now: list[bytes] = []
-        self.outbox = Outbox(streams, self.now)
+        self.outbox = Outbox(streams, buffer, self.now)
         self.put_in: list[Put] = []
         #: The numbers of the messages that are there whole, and those of the releases among them.
         self.arrived: list[int] = []
         self.open: dict[int, bytes] = {}
         self.most_open = 0
+        #: Most bytes that were there of several large messages together.
+        self.most_kept = 0
 
     def put(self, size: int, lane: int | bytes | None = None, in_order: bool = False) -> int:
         """Put a message in; return its number."""
@@ -92,6 +94,8 @@ class Line:
                 if kind == frames.PART:
                     self.open[stream] = so_far
                     self.most_open = max(self.most_open, len(self.open))
+                    if len(self.open) > 1:
+                        self.most_kept = max(self.most_kept, sum(map(len, self.open.values())))
                     continue
                 self.open.pop(stream, None)
                 kind, body = so_far[0], so_far[1:]
@@ -113,15 +117,17 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=300)
-@given(st.lists(STEPS, max_size=30), st.integers(1, 3))
-def test_any_schedule(steps: list[tuple[Any, ...]], streams: int) -> None:
-    line = Line(streams)
+@given(st.lists(STEPS, max_size=30), st.integers(1, 3), st.sampled_from([1, LARGE * 2, 5 * PIECE, 2**30]))
+def test_any_schedule(steps: list[tuple[Any, ...]], streams: int, buffer: int) -> None:
+    line = Line(streams, buffer)
     for name, *arguments in steps:
         getattr(line, name)(*arguments)
         waiting = [message for message in line.put_in if message.number not in line.arrived]
         assert line.outbox.size <= sum(message.size for message in waiting)
     line.drain()
     check(line, streams)
+    assert line.most_kept <= buffer
+    assert line.outbox._under_way == 0
     # And nothing of it stays behind.
     assert (line.outbox.size, line.outbox.owed, line.outbox.pieces, line.open) == (0, 0, False, {})
     assert not (line.outbox._gone or line.outbox._lanes or line.outbox._ages)
@@ -170,6 +176,26 @@ def test_small_messages_pass_between_the_pieces_of_large_ones() -> None:
     assert line.arrived == small
     line.drain()
     assert line.arrived == [*small, large]
+
+
+def test_large_messages_begin_when_there_is_room_for_all_of_them() -> None:
+    line = Line(streams=4, buffer=5 * PIECE)
+    alone = line.put(9 * PIECE)
+    first, second = line.put(3 * PIECE), line.put(3 * PIECE)
+    small = line.put(100)
+    line.flush()
+    for _ in range(8):
+        assert line.piece()
+    assert line.most_open == len(line.open) == 1 and line.arrived == [small]
+    # One that would fit waits behind one that does not: else this might wait for ever.
+    behind = line.put(PIECE + HEAD + 50)
+    for _ in range(3):
+        assert line.piece()
+    assert line.arrived == [small, alone] and len(line.open) == 1
+    line.drain()
+    # It has room beside the second one, and is shorter.
+    assert line.arrived == [small, alone, first, behind, second]
+    assert line.most_kept <= 5 * PIECE
 
 
 def test_large_messages_take_turns() -> None:
