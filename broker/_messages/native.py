@@ -182,8 +182,9 @@ class NativeDialect(NativeReader):
         writer = encoder.writer
         if encoder.parts:
             # A part of it alone is longer than a frame.
-            self._check(encoder.size - HEAD)
-            return Parts(encoder.take_parts())
+            parts = Parts(encoder.take_parts())
+            self._check(len(parts) - HEAD)
+            return parts
         size: int = len(writer) - HEAD
         self._check(size)
         if size <= FRAME:

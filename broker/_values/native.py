@@ -164,11 +164,8 @@ class NativeEncoder:
 
     def take(self) -> bytes:
         """Return what has been written, and begin anew."""
-        data = self.writer.getvalue()
-        if self.parts:
-            data = b"".join([*self.parts, data])
-        self.clear()
-        return data
+        parts = self.take_parts()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def take_parts(self) -> list[bytes]:
         """Return what has been written, long byte strings by themselves, and begin anew."""
@@ -181,14 +178,6 @@ class NativeEncoder:
         self.writer.truncate(0)
         if self.parts:
             self.parts.clear()
-
-    @property
-    def size(self) -> int:
-        """How many bytes have been written."""
-        size = len(self.writer)
-        for part in self.parts:
-            size += len(part)
-        return size
 
     def put(self, value: Any) -> None:
         """Append a value to the writer; if that fails, the writer is as it was.
