@@ -34,7 +34,10 @@ def assert_same(sent: Any, got: Any) -> None:
             waiting += zip(a, b, strict=True)
         elif type(a) in (set, frozenset):
             members = {member: member for member in b}
-            waiting += [(member, members[member]) for member in a]
+            waiting += [(member, members[member]) for member in a if member in members]
+            # What has a NaN in it equals nothing.
+            odd = sorted((member for member in a if member not in members), key=repr)
+            waiting += zip(odd, sorted((member for member in b if member not in a), key=repr), strict=True)
         else:
             waiting += zip(a, b, strict=True)
 
