@@ -32,9 +32,8 @@ class List(list):  # type: ignore[type-arg]
         if not any(isinstance(one, Deferred) for one in keys):
             self._sort_by(items, keys, reverse)
             return None
-        waiting = gatherResults(
-            [one if isinstance(one, Deferred) else succeed(one) for one in keys], consumeErrors=True
-        )
+        awaited = [one if isinstance(one, Deferred) else succeed(one) for one in keys]
+        waiting = gatherResults(awaited, consumeErrors=True)
         return waiting.addErrback(_first_failure).addCallback(lambda found: self._sort_by(items, found, reverse))
 
     def _sort_by(self, items: list[Any], keys: list[Any], reverse: bool) -> None:

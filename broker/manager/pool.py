@@ -89,6 +89,8 @@ class AsyncResult:
     def _outcome(self, ready: bool) -> Any:
         if not ready:
             raise NotInTime
+        if isinstance(self._result, Failure):
+            raise self._result.value  # type: ignore[misc]
         return self._result
 
     def __repr__(self) -> str:

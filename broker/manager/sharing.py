@@ -9,7 +9,7 @@ has the object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 from weakref import ref
 
 from twisted.internet.defer import Deferred
@@ -22,6 +22,10 @@ from broker._remote.side import Side
 from broker._remote.unpacking import Presenter
 
 __all__ = ["Marks", "SharedOwner"]
+
+
+#: A dictionary of so many is not worth a thought.
+_FEW: Final = 1024
 
 
 class _Keeper:
@@ -46,28 +50,43 @@ class Marks:
     """Which objects are shared, and under which policies."""
 
     def __init__(self) -> None:
-        self._marks: dict[int, _Mark] = {}
-        marks = self._marks
+        self._cell: list[dict[int, _Mark]] = [{}]
+        self._most = 0
+        cell = self._cell
 
         def gone(mark: _Mark) -> None:
-            # The place may be another one's already.
+            # In whatever thread the object dies. The place may be another one's already.
+            marks = cell[0]
             if marks.get(mark.key) is mark:
                 del marks[mark.key]
 
         self._gone: Callable[[Any], None] = gone
 
     def __len__(self) -> int:
-        return len(self._marks)
+        self._shrink()
+        return len(self._cell[0])
+
+    def _shrink(self) -> None:
+        """Give back the room of many that are gone: a dictionary keeps what it had at its largest."""
+        marks = self._cell[0]
+        self._most = max(self._most, len(marks))
+        if self._most > _FEW and 8 * len(marks) < self._most:
+            fresh = self._cell[0] = marks.copy()
+            self._most = len(fresh)
+            # Some may have gone between the copy and its taking the place.
+            for mark in list(fresh.values()):
+                if mark() is None:
+                    fresh.pop(mark.key, None)
 
     def __iter__(self) -> Iterator[tuple[Any, Policy]]:
-        for mark in list(self._marks.values()):
+        for mark in list(self._cell[0].values()):
             value = mark()
             if value is not None:
                 yield (value.value if type(value) is _Keeper else value), mark.policy
 
     def policy_of(self, value: Any) -> Policy | None:
         """Return the policy of an object, or None if it is not shared."""
-        mark = self._marks.get(id(value))
+        mark = self._cell[0].get(id(value))
         if mark is None:
             return None
         found = mark()
@@ -81,7 +100,7 @@ class Marks:
         :returns: what is to be kept by those who have a reference to it, so that it remains marked; or None.
         """
         if self.policy_of(value) is not None:
-            known = self._marks[id(value)]
+            known = self._cell[0][id(value)]
             known.policy = policy
             found = known()
             return found if type(found) is _Keeper else None
@@ -92,7 +111,8 @@ class Marks:
             keeper = _Keeper(value)
             mark = _Mark(keeper, self._gone)
         mark.key, mark.policy = id(value), policy
-        self._marks[id(value)] = mark
+        self._shrink()
+        self._cell[0][id(value)] = mark
         return keeper
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from broker.testing import Pair
 from broker.testing.harness import Pairs
 from broker.transparent import live, transmit
 
-__all__ = ["Client", "Noting", "Waiting", "Work", "Workers", "came", "clients", "failed"]
+__all__ = ["Client", "Noting", "Server", "Waiting", "Work", "Workers", "came", "clients", "failed"]
 
 
 class Workers:
@@ -122,6 +123,16 @@ class Server:
         self._pairs = pairs
         self._limits = Limits(references=1_000_000)
         self._first: Pair | None = None
+
+    def settle(self) -> int:
+        """Have everything released that was dropped; return how many objects there are."""
+        for _ in range(2):
+            # What a cycle keeps on one side may be all that keeps something on the other one.
+            gc.collect()
+            for pair in self._pairs.made:
+                pair.flush()
+        gc.collect()
+        return self.hub.number_of_objects()
 
     def client(self) -> Client:
         """Connect one more client."""

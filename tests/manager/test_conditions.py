@@ -12,7 +12,6 @@ from broker.errors import RemoteError
 from broker.testing.harness import Pairs
 from tests.manager.scene import Client, came, clients, failed
 
-
 pytestmark = pytest.mark.in_dialects("broker/1")
 
 
@@ -231,6 +230,9 @@ def test_barrier_with_an_action(pairs: Pairs) -> None:
     found = come(ann, proxy, "a", "b", "c")
     assert called == ["called"]
     assert found == [[0], [1], []]
+    proxy.abort()
+    ann.pair.flush()
+    assert issubclass(failed(found[2]), BrokenBarrierError)
 
     def bad() -> None:
         raise KeyError("bad")
