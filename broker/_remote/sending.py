@@ -19,7 +19,7 @@ from broker._remote.unpacking import Unpacker
 from broker._remote.verbs import DO, Verb, Want
 from broker.errors import BadValue, NoSuchMethod
 
-__all__ = ["REACTOR", "Reactor", "Transport", "kind_of", "transmit"]
+__all__ = ["Answer", "REACTOR", "Reactor", "Transport", "kind_of", "quick_call", "transmit"]
 
 
 class Transport(Protocol):
@@ -77,10 +77,10 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
         plainly = _call_plainly(reference, program, side)
         if plainly is not None:
             return plainly
-    if view.copies and len(program.nodes) == 1 and not program.notes:
-        quick = _send_quickly(reference, program)
-        if quick is not None:
-            return _Answer(side, program, 1).of(quick)
+    quick = quick_call(reference, program)
+    if quick is not None:
+        name, args, kw = quick
+        return Answer(side, program, 1).of(reference.callRemote(name, *args, **kw))
     compiler = Compiler(reference)
     packer = Packer(side, view.arguments, view.owner, number=compiler.number)
     operands = Packer(side, view.operands, view.owner, number=compiler.number)
@@ -96,11 +96,17 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     if not (inner.called and isinstance(inner.result, Failure)):
         packer.commit()
         operands.commit()
-    return _Answer(side, program, len(compiler.steps)).of(inner)
+    return Answer(side, program, len(compiler.steps)).of(inner)
 
 
-def _send_quickly(reference: RemoteReference, program: Program) -> Deferred[Any] | None:
-    """Send one operation on the object itself with nothing but scalars as operands; return None if it is another."""
+def quick_call(reference: RemoteReference, program: Program) -> tuple[str | bytes, Any, dict[str, Any]] | None:
+    """Return the call that a program is: one operation on the object itself, with nothing but scalars as operands.
+
+    :returns: the name, arguments and named ones of the call, whose result goes to an `Answer` of one step; None for
+        another program.
+    """
+    if len(program.nodes) != 1 or program.notes or not program.view.copies or program.view.policy.plain:
+        return None
     (node,) = program.nodes
     subject, verb, operands = node.subject, node.verb, node.operands
     if subject is None or verb is None or subject.verb is not None or subject.reference is not reference:
@@ -110,14 +116,12 @@ def _send_quickly(reference: RemoteReference, program: Program) -> Deferred[Any]
         if not scalars(args) or (kw and not scalars(kw.values())):
             return None
         if name is not None and program.want is Want.AUTO:
-            return reference.callRemote("." + name, *args, **kw)
+            return "." + name, args, kw
     elif verb is Verb.GET and program.want is Want.AUTO:
-        return reference.callRemote(":" + operands[0])
+        return ":" + operands[0], (), {}
     elif not scalars(operands):
         return None
-    return (
-        None if program.want is Want.NONE else reference.callRemote(DO, int(program.want), [[int(verb), 0, *operands]])
-    )
+    return None if program.want is Want.NONE else (DO, (int(program.want), [[int(verb), 0, *operands]]), {})
 
 
 def _call_plainly(reference: RemoteReference, program: Program, side: Side) -> Deferred[Any] | None:
@@ -167,10 +171,12 @@ def _notes(program: Program) -> tuple[Any, ...]:
     return (program.notes,) if program.notes else ()
 
 
-class _Answer:
+class Answer:
     """Waits for an answer, and makes of it what the view of its program shows.
 
     What was cancelled is taken all the same when it comes: it may tell what later answers rely on.
+
+    :param count: how many steps were sent.
     """
 
     __slots__ = ("_count", "_inner", "_outer", "_program", "_side")
@@ -189,14 +195,17 @@ class _Answer:
         inner.addBoth(self._arrived)
         return outer
 
-    def _arrived(self, result: Any) -> None:
+    def outcome(self, result: Any) -> Any:
+        """Return what an answer comes to: a value, or a Failure."""
         if isinstance(result, Failure):
-            outcome: Any = self.failed(result)
-        else:
-            try:
-                outcome = self.value(result)
-            except Exception:  # noqa: BLE001  an answer that makes no sense
-                outcome = Failure()
+            return self.failed(result)
+        try:
+            return self.value(result)
+        except Exception:  # noqa: BLE001  an answer that makes no sense
+            return Failure()
+
+    def _arrived(self, result: Any) -> None:
+        outcome = self.outcome(result)
         # Nothing keeps anything else from now on.
         outer, self._outer, self._inner = self._outer, None, None
         if outer is not None and not outer.called:
