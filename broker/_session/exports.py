@@ -35,6 +35,16 @@ class Export:
     def __repr__(self) -> str:
         return f"<Export {self.object!r} ref:{self.refcount}>"
 
+    def incref(self) -> int:
+        """Count one more reference sent; return the new count. The table's own is not changed."""
+        self.refcount += 1
+        return self.refcount
+
+    def decref(self) -> int:
+        """Count one reference less; return the new count. The table's own is not changed."""
+        self.refcount -= 1
+        return self.refcount
+
 
 class _Odd:
     """What is to be remembered of objects with an identity of their own or a perspective."""
