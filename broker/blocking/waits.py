@@ -97,12 +97,14 @@ def bound(broker: Any, timeout: float | None = None) -> float | None:
 
 def expired(seconds: float, args: tuple[Any, ...]) -> DeadlineExceeded:
     """Return the error for a call that took too long; it names the operation."""
+    what = ""
     for part in args:
         if isinstance(part, Program):
-            return DeadlineExceeded(f"no answer to {part.text} within {seconds:g} seconds")
-        if isinstance(part, bytes) and part:
-            return DeadlineExceeded(f"no answer to {part.decode('utf-8', 'replace')!r} within {seconds:g} seconds")
-    return DeadlineExceeded(f"no answer within {seconds:g} seconds")
+            what = f" to {part.text}"
+        elif isinstance(part, bytes) and part:
+            # The method comes behind the object, which may have a name too.
+            what = f" to {part.decode('utf-8', 'replace')!r}"
+    return DeadlineExceeded(f"no answer{what} within {seconds:g} seconds")
 
 
 def check_thread() -> None:

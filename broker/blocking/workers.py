@@ -23,13 +23,18 @@ _log = Logger()
 #: Most threads at a time. 64: each but one waits for the peer, for which the peer waits: calls nested that deep are a
 #: recursion without end.
 MOST: Final = 64
-#: For each thread that is one's worker, whose.
-_EMPLOYED: Final = local()
+class _Employed(local):
+    """For each thread: whose worker it is."""
+
+    by: Workers | None = None
+
+
+_EMPLOYED: Final = _Employed()
 
 
 def employer() -> Workers | None:
     """Return the workers of which the calling thread is one, or None."""
-    return getattr(_EMPLOYED, "by", None)
+    return _EMPLOYED.by
 
 
 class Workers:
