@@ -17,15 +17,20 @@ from zope.interface import implementer
 
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
+from broker.errors import Error
 from broker.interfaces import IPBRoot
 
-__all__ = ["Gate", "PATIENCE", "enter", "new_key"]
+__all__ = ["Gate", "PATIENCE", "Refused", "enter", "new_key"]
 
 _SIZE: Final = 32
 #: Seconds that a connection may take to prove that it knows the key.
 PATIENCE: Final = 30.0
 _MANAGER: Final = b"broker manager "
 _CLIENT: Final = b"broker client "
+
+
+class Refused(AuthenticationError, Error):
+    """Who is at the gate does not know the key."""
 
 
 def new_key() -> bytes:
@@ -79,7 +84,7 @@ class _Door(Referenceable):
     def remote_hello(self, theirs: bytes) -> tuple[bytes, bytes]:
         """Begin: return random bytes, and the proof that we know the key."""
         if self._used or type(theirs) is not bytes or len(theirs) != _SIZE:
-            raise AuthenticationError("no such greeting")
+            raise Refused("no such greeting")
         self._used = True
         ours = token_bytes(_SIZE)
         self._expected = _proof(self._gate.key, _CLIENT, ours, theirs)
@@ -92,7 +97,7 @@ class _Door(Referenceable):
             self._stop()
             # When the answer is out.
             self._timer = self._gate.clock.callLater(0, self._close)
-            raise AuthenticationError("the key is another one")
+            raise Refused("the key is another one")
         self._stop()
         return self._gate.inside()
 

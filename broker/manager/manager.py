@@ -38,12 +38,13 @@ _M = TypeVar("_M", bound="BaseManager")
 class _Report:
     """Hears of a manager's process.
 
+    :ivar process: the process.
     :ivar ready: fires with what it reports; fails with `CannotStart` if it ends before.
     :ivar ended: fires when it has ended.
     """
 
     def __init__(self, process: Process, reactor: Any) -> None:
-        self._process = process
+        self.process = process
         self._incoming = Incoming()
         self.ready: Deferred[Mapping[str, Any]] = Deferred()
         self.ended: Deferred[None] = Deferred()
@@ -51,14 +52,14 @@ class _Report:
         reactor.addReader(self)
 
     def fileno(self) -> int:
-        return self._process.report
+        return self.process.report
 
     def logPrefix(self) -> str:
         return "manager"
 
     def doRead(self) -> Any:
         try:
-            data = os.read(self._process.report, 1 << 16)
+            data = os.read(self.process.report, 1 << 16)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EINTR):
                 return None
@@ -71,7 +72,7 @@ class _Report:
         return None
 
     def connectionLost(self, reason: Failure) -> None:
-        code = self._process.ended()
+        code = self.process.ended()
         if not self.ready.called:
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             self.ready.errback(CannotStart(f"the manager's process has ended {how} before it was ready"))
@@ -145,7 +146,6 @@ class BaseManager:
         self._options: dict[str, Any] = {"limits": limits, "registry": exceptions(registry), "keepalive": keepalive}
         self._reactor = running_reactor(reactor)
         self._state = "new"
-        self._process: Process | None = None
         self._report: _Report | None = None
         self._hub: Any = None
 
@@ -188,8 +188,7 @@ class BaseManager:
             stay=self._stay,
             options={"keepalive": self._options["keepalive"]},
         )
-        process = self._process = Process(plan)
-        report = self._report = _Report(process, self._reactor)
+        report = self._report = _Report(Process(plan), self._reactor)
         self._state = "started"
         return self._bounded(self._starting(report))
 
@@ -255,21 +254,19 @@ class BaseManager:
     async def _finish(self) -> None:
         state, self._state = self._state, "shut down"
         hub, self._hub = self._hub, None
+        report, self._report = self._report, None
+        if report is not None and state == "started":
+            if self._stay and hub is not None:
+                hub.shutdown().addErrback(lambda _: None)
+            report.process.let_go()
+            for more in (report.process.terminate, report.process.kill):
+                if await self._ended(report):
+                    break
+                more()
+            else:
+                await report.ended
         if hub is not None:
-            if self._stay and state == "started":
-                await hub.shutdown()
             await self._connection.disconnect()
-        process, report = self._process, self._report
-        if process is None or report is None or state != "started":
-            return
-        process.let_go()
-        for more in (process.terminate, process.kill):
-            if await self._ended(report):
-                break
-            more()
-        else:
-            await report.ended
-        self._process = self._report = None
 
     async def _ended(self, report: _Report) -> bool:
         if report.ended.called:
@@ -289,6 +286,11 @@ class BaseManager:
         await self.shutdown()
 
     # Objects.
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that was started, as long as it is there."""
+        return None if self._report is None or self._report.ended.called else self._report.process.pid
 
     @property
     def hub(self) -> Any:

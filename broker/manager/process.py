@@ -82,7 +82,7 @@ class Plan:
         """
         if folder is not None:
             path = socket_in(folder).replace("\\", "\\\\").replace(":", "\\:")
-            self._letter["endpoint"], self._letter["folder"] = f"unix:{path}:mode=600", folder
+            self._letter["endpoint"], self._letter["folder"] = f"unix:{path}:mode=600:lockfile=0", folder
         return pack(self._letter)
 
 

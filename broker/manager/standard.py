@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from multiprocessing import AuthenticationError
 from multiprocessing import TimeoutError as NotInTime
 from threading import BrokenBarrierError
 from typing import Any, Final
@@ -64,7 +65,7 @@ def exceptions(registry: Registry = globalRegistry) -> Registry:
     :param registry: what else there is.
     """
     made = Registry(registry)
-    for cls in (queue.Empty, queue.Full, ShutDown, BrokenBarrierError, NotInTime, UnknownType):
+    for cls in (queue.Empty, queue.Full, ShutDown, BrokenBarrierError, NotInTime, AuthenticationError, UnknownType):
         made.registerException(cls)
     # Where the module is not compiled, its classes are called otherwise.
     made.registerException(queue.Empty, "queue.Empty")

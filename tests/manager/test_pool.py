@@ -87,12 +87,12 @@ def test_results_to_be(pairs: Pairs) -> None:
     problem = pool.apply_async("bad", (3,), None, None, lambda error: wrong.append(type(error).__mro__))
     waiting.pop(0)()
     assert problem.successful() is False
+    raised = came(ann.late(problem).get())
     ann.pair.flush()
-    with pytest.raises(KeyError):
-        problem.get()
+    assert issubclass(failed(raised), KeyError)
     assert len(wrong) == 1
     # It keeps its exception, and that the frames of this test.
-    del problem
+    del problem, raised
     server.settle()
 
 
