@@ -172,7 +172,7 @@ def _help(*command: str) -> str:
 
 def command_part() -> str:
     """Return the help texts of the commands."""
-    names = ("", "serve", "call", "browse", "fetch", "store", "ping")
+    names = ("", "serve", "call", "browse", "fetch", "store", "shell", "ping")
     return "\n".join(f"## broker {name}".rstrip() + f"\n\n{_help(*name.split())}" for name in names)
 
 

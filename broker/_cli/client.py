@@ -16,7 +16,7 @@ from broker._cli.run import fail, log_to, run
 from broker._net.connect import connect
 from broker._objects.reference import RemoteReference
 
-__all__ = ["DIALECT_NAMES", "client_parser", "positive", "run_client"]
+__all__ = ["DIALECT_NAMES", "check_client", "client_parser", "credentials_of", "positive", "run_client"]
 
 #: What ``--prefer`` and ``--require`` take.
 DIALECT_NAMES: Final = ("broker/1", "pb")
@@ -33,8 +33,18 @@ def positive(text: str) -> float:
     return value
 
 
-def client_parser(command: str, description: str, epilog: str) -> ArgumentParser:
-    """Return a parser with the options of every command that connects."""
+def client_parser(
+    command: str,
+    description: str,
+    epilog: str,
+    patience: float | None = 30.0,
+    timeout: str = "seconds that connecting and each call may take (default 30)",
+) -> ArgumentParser:
+    """Return a parser with the options of every command that connects.
+
+    :param patience: what ``--timeout`` is by default.
+    :param timeout: what it means.
+    """
     parser = ArgumentParser(
         prog=f"broker {command}",
         description=description,
@@ -53,15 +63,29 @@ def client_parser(command: str, description: str, epilog: str) -> ArgumentParser
     parser.add_argument(
         "--timeout",
         type=positive,
-        default=30.0,
+        default=patience,
         metavar="S",
-        help="seconds that connecting and each call may take (default 30)",
+        help=timeout,
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on standard error")
     return parser
 
 
-def _credentials(arguments: Namespace) -> Any:
+def check_client(parser: ArgumentParser, arguments: Namespace) -> None:
+    """End with a message about wrong usage if there are options that exclude each other."""
+    if arguments.user is not None and arguments.anonymous:
+        parser.error("--user and --anonymous exclude each other")
+    if arguments.password_file is not None and arguments.user is None:
+        parser.error("--password-file needs --user")
+    if arguments.require is not None and arguments.prefer not in (None, arguments.require):
+        parser.error(f"--prefer {arguments.prefer} and --require {arguments.require} exclude each other")
+
+
+def credentials_of(arguments: Namespace) -> Any:
+    """Return what to log in with, or None; asks for a password that is in no file.
+
+    :raises OSError: the password cannot be read.
+    """
     if arguments.user is None:
         return Anonymous() if arguments.anonymous else None
     if arguments.password_file is None:
@@ -80,14 +104,9 @@ def run_client(
     :param use: called with the reactor and with the root object, or with what the login gave.
     :returns: the exit code.
     """
-    if arguments.user is not None and arguments.anonymous:
-        parser.error("--user and --anonymous exclude each other")
-    if arguments.password_file is not None and arguments.user is None:
-        parser.error("--password-file needs --user")
-    if arguments.require is not None and arguments.prefer not in (None, arguments.require):
-        parser.error(f"--prefer {arguments.prefer} and --require {arguments.require} exclude each other")
+    check_client(parser, arguments)
     try:
-        credentials = _credentials(arguments)
+        credentials = credentials_of(arguments)
     except OSError as error:
         return fail(command, f"cannot read the password: {error}")
     log_to(sys.stderr if arguments.verbose else None)

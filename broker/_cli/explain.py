@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import socket
+
 from twisted.internet import defer
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.python.failure import Failure
@@ -72,14 +75,14 @@ def _leaving(error: GoingAway) -> str:
 
 def _local(error: BaseException, endpoint: str) -> str:
     """Tell about a failure on this side or on the way."""
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, (ConnectionRefusedError, builtins.ConnectionRefusedError, FileNotFoundError)):
         return f"nobody listens at {endpoint}"
-    if isinstance(error, DNSLookupError):
+    if isinstance(error, (DNSLookupError, socket.gaierror)):
         return f"no such host: {endpoint}"
-    if isinstance(error, (TimeoutError, defer.TimeoutError)):
-        return f"no answer from {endpoint} in time; is it a PB server?"
     if isinstance(error, DeadlineExceeded):
         return f"no answer from {endpoint} in time: {error}"
+    if isinstance(error, (TimeoutError, defer.TimeoutError, builtins.TimeoutError)):
+        return f"no answer from {endpoint} in time; is it a PB server?"
     if isinstance(error, GoingAway):
         return _leaving(error)
     if isinstance(error, InsecureJelly):

@@ -10,9 +10,9 @@ from broker._cli.client import client_parser, run_client
 from broker._cli.explain import one_line
 from broker._objects.reference import RemoteReference
 from broker.errors import Error
-from broker.transparent import describe
+from broker.transparent import Description, describe
 
-__all__ = ["main"]
+__all__ = ["listed", "main"]
 
 _EPILOG: Final = """
 A value is printed as `broker call` prints a result. Of an object its methods are listed, as far as it tells, or one of
@@ -32,6 +32,11 @@ async def _described(reference: RemoteReference) -> str:
     except TypeError:
         # It is no exported object, so only its methods can be called, and it lists none; or it does not tell.
         return "an object that does not list its methods"
+    return listed(found)
+
+
+def listed(found: Description) -> str:
+    """Return lines about what an object offers: its type, and its methods."""
     lines = [f"an object of type {one_line(found.name)}"]
     for name in found.methods:
         first = (found.doc(name) or "").split("\n")[0]

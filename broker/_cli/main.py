@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "fetch": "print what has a name in a directory, or call a method of it",
     "ping": "measure round trips to a server",
     "serve": "serve an object in the foreground (as `twistd -n broker` does)",
+    "shell": "use the objects of a server from a Python prompt",
     "store": "give a name to a value in a directory",
 }
 
