@@ -6,14 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import copy_context
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from broker.blocking.workers import Workers
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "NOT_PLAIN"]
+
+#: What `Driver.quick` returns when nothing was done.
+NOT_PLAIN: Final = object()
 
 
 class Driver(ABC):
@@ -42,6 +45,16 @@ class Driver(ABC):
         :raises DeadReferenceError: the connection was made in the process that this one was forked from.
         :raises KeyboardInterrupt: somebody pressed control-C; the Deferred was cancelled.
         """
+
+    def quick(
+        self, target: int | bytes, method: bytes, args: Any, kw: Any, convert: Callable[[Any], Any] | None
+    ) -> Any:
+        """Make the usual kind of call, with plain arguments and no bound, in few steps, and wait for its result.
+
+        :param convert: makes the result of what is answered, a Failure too; called inside.
+        :returns: the result, or `NOT_PLAIN`: then it must go by `wait`.
+        """
+        return NOT_PLAIN
 
     @abstractmethod
     def post(self, function: Callable[..., object], *args: Any) -> None:

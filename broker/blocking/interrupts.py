@@ -18,7 +18,11 @@ try:
 except ImportError:
     _quick = signal  # type: ignore[assignment]
 
-__all__ = ["Guard", "NOBODY", "guard"]
+__all__ = ["Guard", "NOBODY", "SHORT", "guard"]
+
+#: Seconds of one sleep of the main thread. An interrupt that comes between the last look and the sleep itself is not
+#: noticed until that ends.
+SHORT: Final = 0.5
 
 
 _INTERRUPT: Final = int(signal.SIGINT)
@@ -26,17 +30,35 @@ _USUAL: Final = signal.default_int_handler
 
 
 class Guard:
-    """Says whether an interrupt may be raised now.
+    """Says whether an interrupt may be raised now; this one is for threads that none is raised in.
 
     :ivar sleeping: whether it may.
     :ivar pending: whether one was noted.
     """
 
-    __slots__ = ("_handler", "pending", "sleeping")
+    __slots__ = ("pending", "sleeping")
 
     def __init__(self) -> None:
         self.sleeping = False
         self.pending = False
+
+    def leave(self) -> None:
+        """End a wait.
+
+        :raises KeyboardInterrupt: there was an interrupt.
+        """
+
+    def check(self) -> None:
+        """Raise what was noted; the sleep begins."""
+
+
+class _Main(Guard):
+    """The guard of the main thread."""
+
+    __slots__ = ("_handler",)
+
+    def __init__(self) -> None:
+        super().__init__()
         self._handler = self._interrupted
 
     def enter(self) -> bool:
@@ -48,10 +70,6 @@ class Guard:
         return True
 
     def leave(self) -> None:
-        """End a wait.
-
-        :raises KeyboardInterrupt: there was an interrupt.
-        """
         _quick.signal(_INTERRUPT, _USUAL)
         if self.pending:
             self.pending = False
@@ -63,7 +81,6 @@ class Guard:
         self.pending = True
 
     def check(self) -> None:
-        """Raise what was noted; the sleep begins."""
         self.sleeping = True
         if self.pending:
             self.pending = False
@@ -72,14 +89,18 @@ class Guard:
 
 #: For the threads that no interrupt is raised in.
 NOBODY: Final = Guard()
-_MAIN: Final = Guard()
+#: For the main thread where the program has a handler of its own, and inside another wait.
+_OTHERS: Final = Guard()
+_MAIN: Final = _Main()
 
 
 def guard(ident: int) -> Guard:
-    """Return the guard of the calling thread, which has begun to work; `NOBODY` if it needs none.
+    """Return the guard of the calling thread, which has begun to work.
 
     :param ident: the thread.
     """
     main: Any = main_thread()
     # Its attribute, for the property checks what cannot be otherwise here.
-    return _MAIN if main._ident == ident and _MAIN.enter() else NOBODY
+    if main._ident != ident:
+        return NOBODY
+    return _MAIN if _MAIN.enter() else _OTHERS

@@ -37,10 +37,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker.blocking.clock import Timer, Timers
-from broker.blocking.driver import Driver
+from broker.blocking.driver import NOT_PLAIN, Driver
 from broker.blocking.forks import TEXT, note
-from broker.blocking.interrupts import NOBODY, Guard, guard
-from broker.blocking.polling import READ, WRITE, Poll, Waker
+from broker.blocking.interrupts import NOBODY, SHORT, Guard, guard
+from broker.blocking.polling import AT_ONCE, BLOCKS, READ, WRITE, Poll, Waker
 from broker.blocking.protocol import LineProtocol
 from broker.blocking.transport import SocketTransport
 from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised
@@ -71,7 +71,7 @@ class Line(Driver):
     """
 
     def __init__(self, sock: socket.socket, protocol: LineProtocol, name: str) -> None:
-        sock.setblocking(False)
+        sock.setblocking(BLOCKS)
         self.protocol = protocol
         self.workers = Workers(name)
         #: Why it must not be used any more, or None.
@@ -133,8 +133,7 @@ class Line(Driver):
                 finally:
                     self._holder = 0
         finally:
-            if watch is not NOBODY:
-                watch.leave()
+            watch.leave()
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function inside, in the serving thread."""
@@ -170,13 +169,7 @@ class Line(Driver):
 
     def wait(self, seconds: float | None, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function inside that returns a Deferred; wait for its result."""
-        self._check_alive()
-        me = get_ident()
-        if self._holder == me:
-            raise CannotWait(
-                "this code runs inside the connection, which would stand still: what is called here gets Deferreds"
-            )
-        check_thread()
+        me = self._checked()
         wait = Wait(self._kick)
         end = None if seconds is None else monotonic() + seconds
         late = False
@@ -188,19 +181,12 @@ class Line(Driver):
                     wait.deferred = function(*args).addBoth(wait.done)
                 finally:
                     self._holder = 0
-            if not wait.ready:
-                workers = employer()
-                if workers is None:
-                    self._await(wait, end, watch)
-                else:
-                    with workers.waiting():
-                        self._await(wait, end, watch)
-                late = not wait.ready
+            self._until(wait, end, watch)
+            late = not wait.ready
         finally:
             if not wait.ready and wait.deferred is not None:
                 self.run(wait.deferred.cancel)
-            if watch is not NOBODY:
-                watch.leave()
+            watch.leave()
         result = wait.result
         if isinstance(result, Failure):
             wait.result = None
@@ -208,6 +194,55 @@ class Line(Driver):
                 raise expired(seconds, args)
             return raised(result)
         return result
+
+    def quick(
+        self, target: int | bytes, method: bytes, args: Any, kw: Any, convert: Callable[[Any], Any] | None
+    ) -> Any:
+        """Make the usual kind of call, see `Driver.quick`: without a Deferred, and without a poll."""
+        me = self._checked()
+        wait = Wait(None, convert)
+        watch = guard(me)
+        try:
+            with self._lock:
+                self._holder = me
+                try:
+                    if not self.protocol.askPlainly(wait, target, method, args, kw):
+                        return NOT_PLAIN
+                finally:
+                    self._holder = 0
+            self._until(wait, None, watch)
+        finally:
+            if not wait.ready and wait.request:
+                self.run(self.protocol.withdraw, wait)
+            watch.leave()
+        result = wait.result
+        if isinstance(result, Failure):
+            wait.result = None
+            return raised(result)
+        return result
+
+    def _checked(self) -> int:
+        """Make sure that the calling thread may wait; return its number."""
+        if self.dead is not None:
+            raise DeadReferenceError(self.dead)
+        me = get_ident()
+        if self._holder == me:
+            raise CannotWait(
+                "this code runs inside the connection, which would stand still: what is called here gets Deferreds"
+            )
+        check_thread(me)
+        return me
+
+    def _until(self, wait: Wait, end: float | None, watch: Guard) -> None:
+        """Wait until there is a result or the time is over."""
+        if wait.ready:
+            return
+        workers = employer()
+        if workers is None:
+            self._await(wait, end, watch)
+        else:
+            with workers.waiting():
+                self._await(wait, end, watch)
 
     def _kick(self, wait: Wait) -> None:
         """There is a result: wake the thread that waits for it, if it sleeps on the socket."""
@@ -254,6 +289,11 @@ class Line(Driver):
 
     def _lead(self, wait: Wait, end: float | None, watch: Guard) -> None:
         """Read, until there is the result, the time is over, or it is the serving thread's turn."""
+        if BLOCKS and wait.kick is None and watch is NOBODY:
+            # Nothing but what comes will end this wait, so it may be in the socket itself: one trip to the system less.
+            # Not in the main thread, though: an interrupt that is raised when bytes have been read would lose them.
+            self._lead_plainly(wait)
+            return
         number = self._number
         while not wait.ready:
             left = None if end is None else end - monotonic()
@@ -270,7 +310,7 @@ class Line(Driver):
                 else:
                     try:
                         watch.check()
-                        ready = self._poll.wait(left)
+                        ready = self._poll.wait(SHORT if left is None else min(left, SHORT))
                     finally:
                         watch.sleeping = False
             finally:
@@ -283,6 +323,11 @@ class Line(Driver):
                 else:
                     self._kicker.clear()
 
+    def _lead_plainly(self, wait: Wait) -> None:
+        while not wait.ready and not self._stuck:
+            self._used = True
+            self._receive(False, 0)
+
     def _follow(self, wait: Wait, end: float | None, watch: Guard) -> None:
         """Sleep until somebody wakes this thread."""
         if watch is NOBODY:
@@ -290,7 +335,8 @@ class Line(Driver):
             return
         try:
             watch.check()
-            wait.sleep(end)
+            soon = monotonic() + SHORT
+            wait.sleep(soon if end is None else min(end, soon))
         finally:
             watch.sleeping = False
 
@@ -301,15 +347,22 @@ class Line(Driver):
         if follower is not None:
             follower.wake()
 
-    def _receive(self, serving: bool) -> None:
+    def _receive(self, serving: bool, flags: int = AT_ONCE) -> None:
         """Take what the socket has, and the messages in it; for the thread that has the reading."""
         try:
-            data = self._socket.recv(_SIZE)
+            data = self._socket.recv(_SIZE, flags)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._end = Failure(self._transport.aborted or ConnectionLost(str(error)))
-            return
+            self._broke(error)
+        else:
+            self._take(data, serving)
+
+    def _broke(self, error: OSError) -> None:
+        self._end = Failure(self._transport.aborted or ConnectionLost(str(error)))
+
+    def _take(self, data: bytes, serving: bool) -> None:
+        """Take the messages in what came."""
         if not data:
             self._end = Failure(self._transport.aborted or ConnectionDone())
             return

@@ -7,8 +7,12 @@ import socket
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-__all__ = ["READ", "WRITE", "Poll", "Waker"]
+__all__ = ["AT_ONCE", "BLOCKS", "READ", "WRITE", "Poll", "Waker"]
 
+#: The flags with which a socket that blocks does not.
+AT_ONCE: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
+#: Whether there are such flags, so that sockets may be ones that block.
+BLOCKS: Final = AT_ONCE != 0
 READ: Final = 1
 WRITE: Final = 4
 

@@ -17,8 +17,8 @@ from broker._objects.serving import serve
 from broker._objects.waiter import Cancel
 from broker._remote.side import side_of
 from broker._session.events import Answered, Event, Opened, Quiet
-from broker.blocking.driver import Driver
-from broker.blocking.waits import bound
+from broker.blocking.driver import NOT_PLAIN, Driver
+from broker.blocking.waits import Wait, bound
 from broker.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -42,13 +42,25 @@ class BlockingProtocol(BrokerProtocol):
         # Made here, lest two threads make one each.
         side_of(self)
 
+    def askPlainly(self, wait: Wait, target: int | bytes, method: bytes, args: Any, kw: Any) -> bool:
+        """Send the usual kind of call, with plain arguments; return whether it was one."""
+        wait.request = self.session.call_plain(target, method, args, kw, wait)
+        if wait.request and not self._turns:
+            self.flush()
+        return bool(wait.request)
+
     # Calls. The names and signatures are those of `Calling`; outside, results take the place of Deferreds.
 
     def _sendMessage(self, prefix: bytes, perspective: Any, objectID: Any, message: bytes, args: Any, kw: Any) -> Any:
-        send = super()._sendMessage
-        if self.driver.held():
+        send, driver = super()._sendMessage, self.driver
+        if driver.held():
             return send(prefix, perspective, objectID, message, args, kw)
-        return self.driver.wait(bound(self), send, prefix, perspective, objectID, message, args, kw)
+        seconds = bound(self)
+        if seconds is None and not prefix:
+            result = driver.quick(objectID, message, args, kw, None)
+            if result is not NOT_PLAIN:
+                return result
+        return driver.wait(seconds, send, prefix, perspective, objectID, message, args, kw)
 
     def ask(
         self,

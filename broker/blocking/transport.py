@@ -17,6 +17,8 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import ITransport
 from zope.interface import implementer
 
+from broker.blocking.polling import AT_ONCE
+
 __all__ = ["SocketTransport"]
 
 #: Bytes that may wait before the producer is told to pause.
@@ -29,7 +31,7 @@ _SEND: Final = 256 * 1024
 class SocketTransport:
     """A connected socket; see `twisted.internet.interfaces.ITransport`.
 
-    :param sock: the socket; it never blocks.
+    :param sock: the socket.
     :param pump: called when something waits to be sent that `pump` has to send.
     :ivar disconnecting: whether it is to be closed.
     :ivar aborted: why it was cut, or None.
@@ -56,7 +58,7 @@ class SocketTransport:
             return
         if not self._waiting:
             try:
-                sent = self._send(data)
+                sent = self._send(data, AT_ONCE)
             except OSError:
                 # Full; or broken, which shows when it is read from.
                 sent = 0
@@ -84,7 +86,7 @@ class SocketTransport:
         while self._waiting and not self._ended:
             piece = self._waiting[0]
             try:
-                sent = self._send(piece[:_SEND])
+                sent = self._send(piece[:_SEND], AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from broker._objects.reference import RemoteReference
 from broker._remote.program import Program
-from broker._remote.sending import transmit
-from broker.blocking.driver import Driver
+from broker._remote.sending import Answer, quick_call, transmit
+from broker._remote.side import side_of
+from broker.blocking.driver import NOT_PLAIN, Driver
 from broker.blocking.threaded import reactor_thread
 from broker.blocking.waits import bound
 
@@ -25,7 +26,18 @@ class Waiting:
     def perform(self, reference: RemoteReference, program: Program) -> Any:
         """Run a program; return its result."""
         broker: Any = reference.broker
-        return driver_of(broker).wait(bound(broker), transmit, reference, program)
+        driver = driver_of(broker)
+        seconds = bound(broker)
+        if seconds is None:
+            call = quick_call(reference, program)
+            if call is not None:
+                name, args, kw = call
+                method = name if isinstance(name, bytes) else name.encode()
+                convert = Answer(side_of(broker), program, 1).outcome
+                result = driver.quick(reference.luid, method, tuple(args), kw, convert)
+                if result is not NOT_PLAIN:
+                    return result
+        return driver.wait(seconds, transmit, reference, program)
 
     def __repr__(self) -> str:
         return "WAITING"

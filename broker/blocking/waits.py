@@ -26,20 +26,36 @@ class CannotWait(RuntimeError):
 class Wait:
     """One thread's wait for one result.
 
+    It may also be what the connection tells of an answer, in place of a Deferred: `request` and `journal` are for that.
+
     :param kick: called when there is a result, from whatever thread found it.
+    :param convert: makes the result of an answer, inside.
     :ivar ready: whether there is one.
     :ivar result: it, or a Failure.
     :ivar lock: what the thread sleeps on, once it has to.
     """
 
-    __slots__ = ("deferred", "kick", "lock", "ready", "result")
+    __slots__ = ("convert", "deferred", "journal", "kick", "lock", "ready", "request", "result")
 
-    def __init__(self, kick: Callable[[Wait], None] | None = None) -> None:
+    def __init__(
+        self, kick: Callable[[Wait], None] | None = None, convert: Callable[[Any], Any] | None = None
+    ) -> None:
         self.ready = False
         self.result: Any = None
         self.lock: Any = None
         self.kick = kick
         self.deferred: Deferred[Any] | None = None
+        self.convert = convert
+        self.request = 0
+        self.journal: Any = ()
+
+    def callback(self, result: Any) -> None:
+        """Take an answer."""
+        self.done(result if self.convert is None else self.convert(result))
+
+    def errback(self, failure: Any) -> None:
+        """Take a failure, or an exception."""
+        self.callback(failure if isinstance(failure, Failure) else Failure(failure))
 
     def done(self, result: Any) -> None:
         """Take the result; the callback of a Deferred."""
@@ -107,12 +123,13 @@ def expired(seconds: float, args: tuple[Any, ...]) -> DeadlineExceeded:
     return DeadlineExceeded(f"no answer{what} within {seconds:g} seconds")
 
 
-def check_thread() -> None:
+def check_thread(me: int | None = None) -> None:
     """Make sure that the calling thread may wait.
 
+    :param me: its number.
     :raises CannotWait: it runs the reactor or an asyncio task: nothing would go on while it waits.
     """
-    if threadable.ioThread == get_ident():
+    if threadable.ioThread == (me or get_ident()):
         running = sys.modules.get("twisted.internet.reactor")
         if running is not None and getattr(running, "running", False):
             raise CannotWait(

@@ -177,8 +177,8 @@ if sys.argv[2] == "follower":
     threading.Thread(target=root.wait, daemon=True).start()
     while not connection.broker.driver._reading.locked():
         pass
-print("waits", flush=True)
 try:
+    print("waits", flush=True)
     root.wait()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
