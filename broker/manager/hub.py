@@ -63,6 +63,8 @@ class Hub:
 
     def __init__(self, types: Types, clock: Any, workers: Workers, stop: Callable[[], object] | None = None) -> None:
         self._types = types
+        # Found once, and before anybody asks.
+        self._makes = {one.typeid: one.resolved() for one in types if one.create_method}
         self._policies = Policies(types)
         self._marks = Marks()
         self._grants = Grants(clock)
@@ -86,7 +88,7 @@ class Hub:
         :raises UnknownType: there is none, or clients may not make such objects.
         """
         found = self._types.get(typeid)
-        make = found.resolved() if found.create_method else None
+        make = self._makes.get(typeid)
         if make is None:
             raise UnknownType(f"objects of type {typeid!r} are not made at the wish of clients")
         made = make(*args, **kw, **{name: self._services[name] for name in found.needs})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import ProcessError
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
@@ -30,7 +30,7 @@ from broker.manager.standard import base_types, exceptions, standard_types
 __all__ = ["BaseManager", "Manager", "register_in"]
 
 #: Seconds that the process has to end, once it was told to and once more.
-_ENDING: Final = 5.0
+_ENDING: Final = 2.0
 _M = TypeVar("_M", bound="BaseManager")
 
 
@@ -110,7 +110,8 @@ class BaseManager:
     :param setup: functions that are called with the types in the manager's process, to register those that cannot be
         named from here; or where they are: ``package.module:name``.
     :param stay: whether the process goes on when this one ends.
-    :param client: where clients connect to, where that does not follow from the address: ``tls:...``.
+    :param client: where clients connect to, where that does not follow from the address, as with TLS:
+        ``tls:localhost:{port}:trustRoots=...``, with the port in the place of the word if the process chooses it.
     :param timeout: seconds that starting and connecting may take.
     :param limits: ceilings of the connection.
     :param registry: which classes stand for which names on the wire.
@@ -234,7 +235,8 @@ class BaseManager:
 
     async def _join(self) -> None:
         assert self.address is not None
-        root = await connect(self._client or self.address, timeout=None, reactor=self._reactor, **self._options)
+        where = (self._client or self.address).replace("{port}", self.address.rpartition(":")[2])
+        root = await connect(where, timeout=None, reactor=self._reactor, **self._options)
         try:
             self._hub = await live(await enter(root, self.key), HELD)
             self._connection = root.broker
@@ -308,18 +310,25 @@ class BaseManager:
         :param typeid: the name of its type; the others are what the type is called with.
         :returns: a Deferred of its proxy, or of what the type's `proxytype` makes of that.
         """
-        made: Deferred[Any] = self.hub.create(typeid, *args, **kw)
+        made = self._ask("create", typeid, *args, **kw)
         known = type(self).types
         proxytype = known.get(typeid).proxytype if typeid in known else None
         return made if proxytype is None else made.addCallback(proxytype)
 
     def number_of_objects(self) -> Deferred[int]:
         """Return a Deferred of how many shared objects there are."""
-        return self.hub.number_of_objects()  # type: ignore[no-any-return]
+        return self._ask("number_of_objects")
 
     def debug_info(self) -> Deferred[str]:
         """Return a Deferred of a text with a line about each of them."""
-        return self.hub.debug_info()  # type: ignore[no-any-return]
+        return self._ask("debug_info")
+
+    def _ask(self, name: str, /, *args: Any, **kw: Any) -> Deferred[Any]:
+        try:
+            asked: Deferred[Any] = getattr(self.hub, name)(*args, **kw)
+        except ProcessError:
+            return fail()
+        return asked
 
     if TYPE_CHECKING:
 

@@ -20,6 +20,8 @@ __all__ = ["Plan", "Process"]
 
 #: What the interpreter is told to run. The folder that this package is in comes first, as it does here.
 _BEGIN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from broker.manager.child import main; main()"
+#: Seconds from the end of a process's report to its own.
+_LAST: Final = 1.0
 #: A pipe takes so much without anybody reading.
 _AT_ONCE: Final = 4096
 
@@ -164,6 +166,11 @@ class Process:
         """Its report has ended, and so has it, or is about to: clear up. Return its exit code."""
         self.let_go()
         os.close(self.report)
-        code = self._popen.wait()
+        try:
+            code = self._popen.wait(_LAST)
+        except subprocess.TimeoutExpired:
+            # It has closed what it was given, and goes on.
+            self._popen.kill()
+            code = self._popen.wait()
         remove_folder(self._folder)
         return code

@@ -11,11 +11,13 @@ from broker._remote.expose import Expose
 from broker._remote.names import SAFE
 from broker.errors import Error
 
-__all__ = ["EVERYTHING", "Type", "Types", "UnknownType"]
+__all__ = ["EVERYTHING", "SERVICES", "Type", "Types", "UnknownType"]
 
 #: What is offered of objects whose type says nothing about it: all that is public, and what Python's operations use,
 #: which may be called by name as well.
 EVERYTHING: Final = Expose(public=True, builtin=True, dunders=SAFE, names=SAFE)
+#: What callables may need.
+SERVICES: Final = frozenset(("clock", "workers"))
 #: Names that stand for a right when they are exposed.
 _RIGHTS: Final = frozenset(("__getattribute__", "__setattr__", "__delattr__"))
 
@@ -106,13 +108,17 @@ class Types:
         :param expose: what is offered, where names are not enough to say it; instead of `exposed`.
         :param threads: whether the methods may wait for something: each call then runs in a thread. By default calls
             run in the reactor's thread, where a method that has to wait returns a Deferred.
-        :param needs: what the callable is given by name: ``"clock"``, ``"workers"``.
+        :param needs: what the callable is given by name: ``"clock"``, an `IReactorTime`; ``"workers"``, which run
+            functions beside the reactor.
         :raises TypeError: one of these is none.
         """
         if not isinstance(typeid, str) or not typeid:
             raise TypeError("a typeid is a text")
         if isinstance(exposed, str):
             raise TypeError("exposed is a list of names")
+        unknown = set(needs) - SERVICES
+        if unknown:
+            raise TypeError(f"a manager has no {', '.join(sorted(unknown))}")
         mapped = method_to_typeid if method_to_typeid is not None else getattr(proxytype, "_method_to_typeid_", None)
         if mapped is not None and not isinstance(mapped, Mapping):
             raise TypeError(f"method_to_typeid is a dictionary, not a {type(mapped).__name__}")

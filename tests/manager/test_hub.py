@@ -173,6 +173,8 @@ def test_wrong_registrations() -> None:
         made.register("list", list, exposed="append")
     with pytest.raises(TypeError, match="dictionary"):
         made.register("list", list, method_to_typeid=["append"])
+    with pytest.raises(TypeError, match="no reactor"):
+        made.register("list", list, needs=("clock", "reactor"))
     child = Types(made)
     child.register("list", list)
     assert "list" in child and "list" not in made
