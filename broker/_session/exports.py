@@ -8,13 +8,17 @@ only what is unusual is in dictionaries: a count that is not one, and an identit
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Final
 
 from broker._session.blocks import Blocks
 from broker._session.identities import Identities
 from broker.errors import LimitExceeded
 
 __all__ = ["Export", "Exports"]
+
+
+#: A dictionary of so many is not worth a thought.
+_FEW: Final = 1024
 
 
 class Export:
@@ -49,9 +53,11 @@ class Export:
 class _Odd:
     """What is to be remembered of objects with an identity of their own or a perspective."""
 
-    __slots__ = ("identities", "numbers", "perspectives")
+    __slots__ = ("identities", "most", "numbers", "perspectives")
 
     def __init__(self) -> None:
+        #: How many identities there were at most since the dictionaries were made.
+        self.most = 0
         self.numbers: dict[Hashable, int] = {}
         self.identities: dict[int, Hashable] = {}
         self.perspectives: dict[int, Any] = {}
@@ -191,6 +197,7 @@ class Exports:
             if not usual:
                 self._odd.identities[number] = identity
                 self._odd.numbers[identity] = number
+                self._odd.most = max(self._odd.most, len(self._odd.numbers))
             if perspective is not None:
                 self._odd.perspectives[number] = perspective
         return number
@@ -265,6 +272,9 @@ class Exports:
             odd.numbers.pop(odd.identities.pop(number), None)
         if not odd.identities and not odd.perspectives:
             self._odd = None
+        elif odd.most > _FEW and 8 * len(odd.numbers) < odd.most:
+            # As above: of many only few are left.
+            odd.numbers, odd.identities, odd.most = dict(odd.numbers), dict(odd.identities), len(odd.numbers)
         return unusual
 
     def clear(self) -> list[Export]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from itertools import count
 from typing import Any
@@ -41,6 +42,20 @@ def test_export_counts_and_never_reuses_a_number() -> None:
     assert table.targets() == [] and table.size == 0 and table.numbers == {}
     assert table.again("a") is None
     assert table.add(thing, "a") == 2
+
+
+def test_room_for_many_odd_identities_is_given_back() -> None:
+    table = exports(100_000)
+    kept, things = Thing(), [Thing() for _ in range(20_000)]
+    table.add(kept, "kept")
+    numbers = [table.add(thing, ("odd", index)) for index, thing in enumerate(things)]
+    for number in numbers:
+        table.release(number, 1)
+        table.forget(number)
+    odd = table._odd
+    assert odd is not None and list(odd.numbers) == ["kept"]
+    assert sys.getsizeof(odd.numbers) + sys.getsizeof(odd.identities) < 200_000
+    assert table.again("kept") == 1 and table.get(1) is kept
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 2**64])
