@@ -157,7 +157,7 @@ def connect(
         return Connection(_connected(endpoint, factory, credentials, mind, timeout, reactor), policy)
     check_thread()
     factory.protocol = LineProtocol
-    line = _line(_socket(*plain, timeout), factory.buildProtocol(None))
+    line = _line(_socket(plain, timeout), factory.buildProtocol(None))
     try:
         left = None if end is None else end - monotonic()
         return Connection(line.wait(left, _met, line.protocol, factory, credentials, mind), policy)
@@ -177,9 +177,10 @@ def _plain(endpoint: str | IStreamClientEndpoint) -> tuple[str, ...] | None:
     return (kind, *parts)
 
 
-def _socket(kind: str, where: str, port: str = "", timeout: float | None = None) -> socket.socket:
+def _socket(plain: tuple[str, ...], timeout: float | None) -> socket.socket:
+    kind, where, *rest = plain
     if kind == "tcp":
-        return socket.create_connection((where, int(port)), timeout)
+        return socket.create_connection((where, int(rest[0])), timeout)
     made = socket.socket(socket.AF_UNIX)
     try:
         made.settimeout(timeout)
@@ -241,8 +242,9 @@ def link_pair(one: Any, other: Any, policy: Policy = LIVE) -> tuple[Link, Link]:
     listening.protocol = connecting.protocol = LineProtocol
     here, there = listening.buildProtocol(None), connecting.buildProtocol(None)
     there.setNameForLocal(b"root", as_root(other, policy).rootObject(there))
-    lines = [_line(sock, protocol) for sock, protocol in zip(sockets, (here, there))]
-    return tuple(Link(line.wait(None, _greeted, line.protocol), policy) for line in lines)  # type: ignore[return-value]
+    lines = _line(sockets[0], here), _line(sockets[1], there)
+    first, second = (Link(line.wait(None, _greeted, line.protocol), policy) for line in lines)
+    return first, second
 
 
 def _greeted(protocol: Any) -> Deferred[Any]:

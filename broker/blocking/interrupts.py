@@ -8,15 +8,15 @@ raised where nothing is half done: in the sleep itself. A program with a handler
 from __future__ import annotations
 
 import signal
-from _thread import get_ident
+from importlib import import_module
 from threading import main_thread
 from typing import Any, Final
 
-# What `signal` wraps to make enumerations of numbers, which takes longer than sending a call.
 try:
-    import _signal as _quick
+    # What `signal` wraps to make enumerations of numbers, which takes longer than sending a call.
+    _quick: Any = import_module("_signal")
 except ImportError:
-    _quick = signal  # type: ignore[assignment]
+    _quick = signal
 
 __all__ = ["Guard", "NOBODY", "SHORT", "guard"]
 

@@ -1,30 +1,12 @@
 """Line: a connection without a reactor, driven in turns by the threads that wait.
 
-Theory of operation. There are two locks, and one thread of the line's own, which *serves*.
-
-* Whoever touches the connection is *inside*: holds `_lock`. It is held for microseconds, never while anybody sleeps
-  and never while code of the user's runs that may wait.
-* Whoever takes bytes off the socket, and messages out of them, has the *reading*: holds `_reading`. The first thread
-  that waits takes it, sleeps on the socket itself, and so has its answer without any other thread in between. The
-  others are *followers*, each asleep on a lock of its own; whoever lets go of the reading wakes one of them.
-
-No wake-up is lost: a follower enters itself among the followers before it tries for the reading, and whoever lets go
-of the reading does so before it looks for followers. So either the try succeeds, or the thread that had the reading at
-that time sees the follower later.
-
-The thread that reads may be anybody's, waiting for something of its own. It takes answers out of what came; at anything
-else it stops, *parks* it, lets go of the reading and sleeps as a follower. Then it is the serving thread's turn, and
-what is parked is served there, or from there in workers. Nobody else has the reading for longer than it takes to see
-that something is parked.
-
-When nobody waits, the serving thread reads. As long as others read, it would be woken by each of their answers; so it
-stays away from the socket for a tick after each time that it was too late.
+The rules by which its threads share it are in `broker.blocking.turns`.
 """
 
 from __future__ import annotations
 
 import socket
-from _thread import allocate_lock, get_ident
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from threading import Thread
@@ -32,17 +14,16 @@ from time import monotonic
 from typing import Any, Final
 from weakref import ref
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker.blocking.clock import Timer, Timers
 from broker.blocking.driver import NOT_PLAIN, Driver
 from broker.blocking.forks import TEXT, note
-from broker.blocking.interrupts import NOBODY, SHORT, Guard, guard
-from broker.blocking.polling import AT_ONCE, BLOCKS, READ, WRITE, Poll, Waker
+from broker.blocking.interrupts import Guard, guard
+from broker.blocking.polling import READ, WRITE, Poll, Waker
 from broker.blocking.protocol import LineProtocol
-from broker.blocking.transport import SocketTransport
+from broker.blocking.turns import Turns
 from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised
 from broker.blocking.workers import Workers, employer
 from broker.errors import DeadlineExceeded, DeadReferenceError
@@ -54,13 +35,11 @@ _log = Logger()
 #: Seconds for which the serving thread leaves the socket to others. What comes when nobody waits any more is late by
 #: two of these at most; and to wake up so often takes less than a hundredth of a processor.
 TICK: Final = 0.004
-#: Most bytes read at a time: what Linux keeps for a connection unless it is asked for more.
-_SIZE: Final = 128 * 1024
 #: Seconds by which the other end's clock may be ahead.
 _SLACK: Final = 0.005
 
 
-class Line(Driver):
+class Line(Turns, Driver):
     """Drives one connection over a socket.
 
     :param sock: a connected socket; it is the line's from now on.
@@ -71,35 +50,17 @@ class Line(Driver):
     """
 
     def __init__(self, sock: socket.socket, protocol: LineProtocol, name: str) -> None:
-        sock.setblocking(BLOCKS)
-        self.protocol = protocol
+        super().__init__(sock, protocol)
         self.workers = Workers(name)
         #: Why it must not be used any more, or None.
         self.dead: str | None = None
-        self._socket = sock
-        self._number = sock.fileno()
-        self._transport = SocketTransport(sock, self._wake)
         self._timers = Timers()
         self.seconds = self._timers.seconds
-        self._lock = allocate_lock()
-        self._holder = 0
-        self._reading = allocate_lock()
-        self._followers: dict[Wait, None] = {}
-        self._gate = allocate_lock()
-        #: The wait of the thread that sleeps on the socket, or None.
-        self._asleep: Wait | None = None
-        #: Whether others have read since the serving thread looked.
-        self._used = False
+        #: Whether the connection has ended, and everybody has been told.
+        self.lost = False
         #: Whether the serving thread sleeps for longer than a tick.
         self._idle = False
         self._posted: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        #: How the connection ended, as soon as somebody has noticed; and whether everybody has been told.
-        self._end: Failure | None = None
-        self.lost = False
-        self._waker, self._kicker = Waker(), Waker()
-        self._poll = Poll()
-        self._poll.watch(sock, READ)
-        self._poll.watch(self._kicker.reader, READ)
         self._name = name
 
     def start(self) -> None:
@@ -110,7 +71,9 @@ class Line(Driver):
         transport: Any = self._transport
         transport.reactor = self
         self.run(protocol.makeConnection, transport)
-        Thread(target=_serve, args=(ref(self), self._waker, self._kicker, self._socket), name=self._name, daemon=True).start()
+        Thread(
+            target=_serve, args=(ref(self), self._waker, self._kicker, self._socket), name=self._name, daemon=True
+        ).start()
 
     # Inside.
 
@@ -156,10 +119,6 @@ class Line(Driver):
     def later(self, seconds: float, function: Callable[..., object], *args: Any) -> Timer:
         """Call a function inside, after so many seconds; only from inside."""
         return self.callLater(seconds, function, *args)
-
-    def _wake(self) -> None:
-        """Have the serving thread look."""
-        self._waker.wake()
 
     def _check_alive(self) -> None:
         if self.dead is not None:
@@ -243,141 +202,6 @@ class Line(Driver):
         else:
             with workers.waiting():
                 self._await(wait, end, watch)
-
-    def _kick(self, wait: Wait) -> None:
-        """There is a result: wake the thread that waits for it, if it sleeps on the socket."""
-        if self._asleep is wait:
-            self._kicker.wake()
-
-    def _await(self, wait: Wait, end: float | None, watch: Guard) -> None:
-        """Read, or sleep while somebody else does, until there is a result or the time is over."""
-        entered = False
-        try:
-            while not wait.ready and (end is None or monotonic() < end):
-                if self._reading.acquire(False):
-                    try:
-                        if not self._stuck:
-                            self._lead(wait, end, watch)
-                    finally:
-                        self._reading.release()
-                        if self._stuck:
-                            self._wake()
-                        elif self._followers:
-                            self._promote()
-                    if not self._stuck:
-                        continue
-                if entered:
-                    self._follow(wait, end, watch)
-                else:
-                    # And try again: see the theory of operation.
-                    entered = True
-                    wait.sleeper()
-                    with self._gate:
-                        self._followers[wait] = None
-        finally:
-            if entered:
-                with self._gate:
-                    del self._followers[wait]
-                if self._followers and not self._reading.locked():
-                    # It may have been this thread that was to read.
-                    self._promote()
-
-    @property
-    def _stuck(self) -> bool:
-        """Whether it is the serving thread's turn."""
-        return self.protocol.parked is not None or self._end is not None
-
-    def _lead(self, wait: Wait, end: float | None, watch: Guard) -> None:
-        """Read, until there is the result, the time is over, or it is the serving thread's turn."""
-        if BLOCKS and wait.kick is None and watch is NOBODY:
-            # Nothing but what comes will end this wait, so it may be in the socket itself: one trip to the system less.
-            # Not in the main thread, though: an interrupt that is raised when bytes have been read would lose them.
-            self._lead_plainly(wait)
-            return
-        number = self._number
-        while not wait.ready:
-            left = None if end is None else end - monotonic()
-            if left is not None and left <= 0:
-                return
-            self._used = True
-            self._asleep = wait
-            try:
-                # Asked after it is known who sleeps: see `Wait.done`.
-                if wait.ready:
-                    return
-                if watch is NOBODY:
-                    ready = self._poll.wait(left)
-                else:
-                    try:
-                        watch.check()
-                        ready = self._poll.wait(SHORT if left is None else min(left, SHORT))
-                    finally:
-                        watch.sleeping = False
-            finally:
-                self._asleep = None
-            for found, _ in ready:
-                if found == number:
-                    self._receive(False)
-                    if self._stuck:
-                        return
-                else:
-                    self._kicker.clear()
-
-    def _lead_plainly(self, wait: Wait) -> None:
-        while not wait.ready and not self._stuck:
-            self._used = True
-            self._receive(False, 0)
-
-    def _follow(self, wait: Wait, end: float | None, watch: Guard) -> None:
-        """Sleep until somebody wakes this thread."""
-        if watch is NOBODY:
-            wait.sleep(end)
-            return
-        try:
-            watch.check()
-            soon = monotonic() + SHORT
-            wait.sleep(soon if end is None else min(end, soon))
-        finally:
-            watch.sleeping = False
-
-    def _promote(self) -> None:
-        """Wake a follower: nobody reads."""
-        with self._gate:
-            follower = next(iter(self._followers), None)
-        if follower is not None:
-            follower.wake()
-
-    def _receive(self, serving: bool, flags: int = AT_ONCE) -> None:
-        """Take what the socket has, and the messages in it; for the thread that has the reading."""
-        try:
-            data = self._socket.recv(_SIZE, flags)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._broke(error)
-        else:
-            self._take(data, serving)
-
-    def _broke(self, error: OSError) -> None:
-        self._end = Failure(self._transport.aborted or ConnectionLost(str(error)))
-
-    def _take(self, data: bytes, serving: bool) -> None:
-        """Take the messages in what came."""
-        if not data:
-            self._end = Failure(self._transport.aborted or ConnectionDone())
-            return
-        protocol = self.protocol
-        with self._lock:
-            self._holder = get_ident()
-            protocol.serving = serving
-            try:
-                protocol.dataReceived(data)
-            except Exception:  # noqa: BLE001  as a reactor does: what no message may lead to costs the connection
-                _log.failure("a connection failed")
-                self._end = Failure()
-            finally:
-                protocol.serving = False
-                self._holder = 0
 
     # The serving thread.
 

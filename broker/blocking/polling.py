@@ -35,7 +35,9 @@ class Poll:
         """
         self._watched[file.fileno()] = events
         if self._poll is not None:
-            self._poll.register(file, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0))
+            self._poll.register(
+                file, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
+            )
 
     def wait(self, seconds: float | None) -> list[Any]:
         """Sleep; return pairs with the number of a file that is ready, or broken, first.

@@ -167,7 +167,7 @@ class AsyncResult:
         return f"<AsyncResult {self._text}, {state}>"
 
 
-class async_:  # noqa: N801  RPyC's name
+class async_:
     """A remote function that does not wait: calling it returns an `AsyncResult`.
 
     Calls begin in the order in which they were made, whatever their arguments.
@@ -189,7 +189,7 @@ class async_:  # noqa: N801  RPyC's name
         return f"async_({self._function!r})"
 
 
-class timed(async_):  # noqa: N801  RPyC's name
+class timed(async_):
     """A remote function that does not wait, and whose results expire.
 
     :param seconds: how long each call may take.

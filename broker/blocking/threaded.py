@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread, main_thread
 from time import monotonic
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 

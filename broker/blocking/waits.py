@@ -37,9 +37,7 @@ class Wait:
 
     __slots__ = ("convert", "deferred", "journal", "kick", "lock", "ready", "request", "result")
 
-    def __init__(
-        self, kick: Callable[[Wait], None] | None = None, convert: Callable[[Any], Any] | None = None
-    ) -> None:
+    def __init__(self, kick: Callable[[Wait], None] | None = None, convert: Callable[[Any], Any] | None = None) -> None:
         self.ready = False
         self.result: Any = None
         self.lock: Any = None

@@ -23,6 +23,8 @@ _log = Logger()
 #: Most threads at a time. 64: each but one waits for the peer, for which the peer waits: calls nested that deep are a
 #: recursion without end.
 MOST: Final = 64
+
+
 class _Employed(local):
     """For each thread: whose worker it is."""
 

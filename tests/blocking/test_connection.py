@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from broker._objects.perspective import Avatar
 from broker._objects.reference import RemoteReference
-from broker.blocking import connect, link_pair, run, serve
+from broker.blocking import connect, link_pair, run
 from broker.errors import DeadReferenceError, PBConnectionLost
 from broker.interfaces import IPerspective
 from broker.transparent import expr, program

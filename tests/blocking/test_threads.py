@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.blocking.scene import Echo, Shop, Target, connected, in_threads, settled
 
-#: Calls of all threads together; a million take some minutes: BROKER_CALLS=1000000 pytest tests/blocking/test_threads.py
+#: Calls of all threads together. A million, in some minutes: BROKER_CALLS=1000000 pytest tests/blocking/test_threads.py
 CALLS = int(os.environ.get("BROKER_CALLS", "10000"))
 
 
@@ -17,19 +17,19 @@ def test_fifty_threads(in_dialect: str) -> None:
         root = connection.reference
         before = settled(connection, lambda: root.callRemote("echo", 0))
         called: list[int] = []
-        target = Target(called.append)
+        targets = [Target(called.append)]
 
         def work(number: int) -> None:
             for turn in range(CALLS // 50):
                 value = (number, turn)
                 assert root.callRemote("echo", value) == value
                 if not turn % 50:
-                    root.callRemote("call", target, number)
+                    root.callRemote("call", targets[0], number)
                     assert root.callRemote("new").callRemote("echo", turn) == turn
 
         in_threads(50, work)
         assert sorted(called) == sorted(number for number in range(50) for turn in range(0, CALLS // 50, 50))
-        del target
+        targets.clear()
         after = settled(connection, lambda: [root.callRemote("echo", 0), root.callRemote("echo", 0)])
         assert after == before
         line = connection.broker.driver
