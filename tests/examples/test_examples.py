@@ -37,6 +37,7 @@ PAIRS: dict[str, tuple[str, str]] = {
 #: Modules that the programs of a pair share, and the programs with a test of their own below.
 SHARED = {"trap_errors.py", "pond.py", "ducks.py"}
 OWN_TESTS = {
+    "blocking.py",
     "demo.py",  # in tests/house
     "errors_server.py",
     "errors_client.py",
@@ -75,6 +76,13 @@ def test_pair(name: str) -> None:
     assert output == printed
     assert "".join(f"{line}\n" for line in said[1:]) == served
     assert errors == ""
+
+
+def test_blocking() -> None:
+    """One program: the server is a thread of it."""
+    result = run(script("blocking.py"))
+    assert (result.stderr, result.returncode) == ("", 0)
+    assert result.stdout == ("ducks: 12\ngoods: ['duck', 'pond']\npond: not sold\nno swan\nseveral: [0, 3, 6]\n")
 
 
 def test_errors() -> None:
