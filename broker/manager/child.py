@@ -66,8 +66,9 @@ class _Lifeline:
 
 def main() -> None:
     """Be a manager's process; the numbers of the pipes for letter and report are the arguments of the program."""
-    # Control-C is pressed for the starter; it says when it is over.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Control-C is pressed for the starter, and the terminal is its own; it says when it is over.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     taking, giving = int(sys.argv[1]), int(sys.argv[2])
     letter = _read(taking)
     if letter is None:

@@ -39,6 +39,7 @@ SHARED = {"trap_errors.py", "pond.py", "ducks.py"}
 OWN_TESTS = {
     "blocking.py",
     "demo.py",  # in tests/house
+    "work_queue.py",  # in tests/manager
     "errors_server.py",
     "errors_client.py",
     "trap_server.py",

@@ -22,7 +22,7 @@ from broker.manager import BaseManager, CannotStart, Manager, Server, UnknownTyp
 from broker.manager.server import clear_stale, unix_path
 from broker.transparent import value
 from tests.manager.own import Counting, bad, ending, register, remember
-from tests.service.processes import environment
+from tests.service.processes import ROOT, environment, run
 
 LOST = (PBConnectionLost, DeadReferenceError, GoingAway)
 PATIENCE = 60
@@ -291,6 +291,14 @@ async def test_tls(tmp_path: Path) -> None:
     async with Manager(place, client=f"tls:localhost:{{port}}:trustRoots={trusted}") as manager:
         assert manager.address is not None and manager.address.startswith("tls:127.0.0.1:")
         assert await value(await manager.list([1])) == [1]
+
+
+def test_example() -> None:
+    result = run([sys.executable, ROOT / "examples" / "work_queue.py", "2", "5"])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.replace("\r", "\n") == (
+        "\n1 of 5\n2 of 5\n3 of 5\n4 of 5\n5 of 5\nthe sum of the squares is 30\nworkers ended with [0, 0]\n"
+    )
 
 
 # A server in this process.
