@@ -18,6 +18,7 @@ MODULES = {
     "broker-native-pure": f"{_HERE}.broker:NATIVE_PURE",
     "broker-pb": f"{_HERE}.broker:PB",
     "broker-pb-pure": f"{_HERE}.broker:PB_PURE",
+    "broker-blocking": f"{_HERE}.blocking:PEER",
     "amp": f"{_HERE}.amp:PEER",
     "foolscap": f"{_HERE}.foolscap:PLAIN",
     "foolscap-tls": f"{_HERE}.foolscap:TLS",
