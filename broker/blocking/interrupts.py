@@ -8,6 +8,7 @@ raised where nothing is half done: in the sleep itself. A program with a handler
 from __future__ import annotations
 
 import signal
+import socket
 from importlib import import_module
 from threading import main_thread
 from typing import Any, Final
@@ -36,11 +37,24 @@ class Guard:
     :ivar pending: whether one was noted.
     """
 
-    __slots__ = ("pending", "sleeping")
+    __slots__ = ("minds", "pending", "sleeping", "socket")
 
-    def __init__(self) -> None:
+    def __init__(self, minds: bool = True) -> None:
         self.sleeping = False
         self.pending = False
+        #: Whether nothing but this raises anything in the thread while it receives.
+        self.minds = minds
+        #: What the thread receives from, or None.
+        self.socket: socket.socket | None = None
+
+    def receive(self, source: socket.socket) -> None:
+        """Raise what was noted; the thread is about to receive from a socket that blocks.
+
+        From here on an interrupt raises nothing, lest what was received be lost, but has the socket block no more.
+        """
+
+    def received(self) -> None:
+        """The thread has received."""
 
     def leave(self) -> None:
         """End a wait.
@@ -66,6 +80,7 @@ class _Main(Guard):
         if _quick.getsignal(_INTERRUPT) is not _USUAL:
             return False
         self.sleeping = self.pending = False
+        self.socket = None
         _quick.signal(_INTERRUPT, self._handler)
         return True
 
@@ -79,6 +94,20 @@ class _Main(Guard):
         if self.sleeping:
             raise KeyboardInterrupt
         self.pending = True
+        if self.socket is not None:
+            self.socket.setblocking(False)
+
+    def receive(self, source: socket.socket) -> None:
+        self.socket = source
+        if self.pending:
+            self.received()
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def received(self) -> None:
+        source, self.socket = self.socket, None
+        if self.pending and source is not None:
+            source.setblocking(True)
 
     def check(self) -> None:
         self.sleeping = True
@@ -90,7 +119,7 @@ class _Main(Guard):
 #: For the threads that no interrupt is raised in.
 NOBODY: Final = Guard()
 #: For the main thread where the program has a handler of its own, and inside another wait.
-_OTHERS: Final = Guard()
+_OTHERS: Final = Guard(False)
 _MAIN: Final = _Main()
 
 
