@@ -5,6 +5,8 @@ A page is read from top to bottom. Its fenced blocks mean:
 - Python with a caption: a file of that name; a later one of the same name takes its place. Other languages likewise.
 - Python without a caption: run in this process, all of the page in one namespace. A block of plain text behind it is
   what it prints.
+- pycon: a session at a Python prompt, typed into a Python of its own; all such blocks without others between them are
+  one session.
 - console, caption "first terminal": a command after ``$`` is a server that is started, and what it says until it is
   ready. Without ``$``: what the server says next.
 - console with another caption or none: commands after ``$`` that end by themselves, and what they print.
@@ -24,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,14 @@ STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4} \[[^\]]*\] ")
 #: The port of the pages. Here servers get a free one, and clients that one.
 PORT = "8787"
 SERVER = "first terminal"
+#: Types a session at a prompt, and compares what is shown.
+SESSION = """
+import doctest, sys
+page = sys.argv[1]
+test = doctest.DocTestParser().get_doctest(sys.stdin.read(), {"__name__": "__main__"}, page, page, 0)
+failed = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed
+sys.exit(failed > 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,23 @@ class Terminals:
             script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
             script.chmod(0o755)
 
+    def session(self, session: list[Block], page: Path) -> None:
+        """Type what blocks of a session have behind their prompts, and compare what is shown with the rest."""
+        self._write(self.port or PORT)
+        text = ""
+        for block in session:
+            text += "\n" * (block.line - text.count("\n")) + block.text
+        result = subprocess.run(
+            [sys.executable, "-W", "error", "-c", SESSION, page.name],
+            cwd=self.folder,
+            env=environment(),
+            input=text.replace(PORT, self.port or PORT),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
     def run(self, block: Block, page: Path, expected: str | None) -> None:
         """Run a block of Python here."""
         printed = StringIO()
@@ -192,7 +220,11 @@ def follow(page: Path, folder: Path) -> int:
     with ExitStack() as stack:
         terminals = Terminals(folder, stack)
         for index, block in enumerate(found):
-            if block.language == "console":
+            if block.language == "pycon":
+                if index == 0 or found[index - 1].language != "pycon":
+                    session = list(takewhile(lambda one: one.language == "pycon", found[index:]))
+                    terminals.session(session, page)
+            elif block.language == "console":
                 for command, expected in commands(block.text):
                     if block.caption != SERVER:
                         assert command is not None

@@ -31,3 +31,12 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
     page.write_text("```console\n$ echo one\ntwo\n```\n")
     with pytest.raises(AssertionError, match="the page says:\ntwo"):
         follow(page, tmp_path)
+
+
+def test_a_session_is_one(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```pycon\n>>> x = 1\n```\n\nThen:\n\n```pycon\n>>> x + 1\n2\n```\n")
+    assert follow(page, tmp_path) == 2
+    page.write_text(page.read_text().replace("2\n", "3\n"))
+    with pytest.raises(AssertionError, match=r'File "page.md", line 8(.|\n)*Expected:\n    3\nGot:\n    2'):
+        follow(page, tmp_path)
