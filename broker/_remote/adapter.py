@@ -233,7 +233,13 @@ class Owner:
             return self._answer(run, adapter, result)
 
         def failed(failure: Failure) -> Any:
-            return self._failed(run, failure.value)  # type: ignore[arg-type]
+            error = failure.value
+            assert error is not None
+            answer = self._failed(run, error)
+            # In a circle with the frames of the coroutine that it came through, it would keep all that waited there
+            # until the collector comes.
+            error.__traceback__ = failure.tb = None
+            return answer
 
         return result.addCallbacks(lambda value: self._answer(run, adapter, value), failed)
 

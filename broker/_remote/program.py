@@ -154,6 +154,10 @@ class Compiler:
         """Set what packs the arguments of calls, and the operands of operators."""
         self._packer, self._operands = packer, operands
 
+    def finished(self) -> None:
+        """Let go of what packs: it knows this, and both would keep the operands until the collector comes."""
+        self._packer = self._operands = None
+
     def number(self, value: Any) -> int | None:
         """Return the number of the step that a value among the operands has become, or None if it is no operation."""
         node = node_of(value)

@@ -93,6 +93,8 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
         packer.abandon()
         operands.abandon()
         return fail(Failure())
+    finally:
+        compiler.finished()
     if not (inner.called and isinstance(inner.result, Failure)):
         packer.commit()
         operands.commit()

@@ -18,7 +18,7 @@ from broker.manager.manager import BaseManager, Manager
 from broker.manager.policies import HELD
 from broker.manager.registry import Type, Types, UnknownType
 from broker.manager.server import Server
-from broker.manager.standard import base_types, exceptions, standard_types
+from broker.manager.standard import OWNED, base_types, exceptions, standard_types
 
 __all__ = [
     "BaseManager",
@@ -26,6 +26,7 @@ __all__ = [
     "HELD",
     "Hub",
     "Manager",
+    "OWNED",
     "Server",
     "Type",
     "Types",

@@ -47,10 +47,13 @@ class AsyncResult:
         self._waits = Waits(clock)
         self._ready = False
         self._result: Any = None
+        self._trace: Any = None
         done.addBoth(self._arrived)
 
     def _arrived(self, result: Any) -> None:
         self._ready, self._result = True, result
+        if isinstance(result, Failure) and result.value is not None:
+            self._trace = result.value.__traceback__
         for wait in self._waits.all():
             wait.end(True)
 
@@ -90,7 +93,9 @@ class AsyncResult:
         if not ready:
             raise NotInTime
         if isinstance(self._result, Failure):
-            raise self._result.value  # type: ignore[misc]
+            # With what it had then: each time that it is raised adds to it, and it is taken away when it is sent.
+            assert self._result.value is not None
+            raise self._result.value.with_traceback(self._trace)
         return self._result
 
     def __repr__(self) -> str:

@@ -166,6 +166,6 @@ class SharedOwner(Owner):
 
     def invoke(self, run: Run, value: Any, name: str, function: Any, args: list[Any], kw: dict[str, Any]) -> Any:
         """Call a method of a shared object, in a thread if its type says so."""
-        if run.policies[run.steps[run.index - 1].subject] in self.threaded:
+        if self.threaded and run.policies[run.steps[run.index - 1].subject] in self.threaded:
             return self.run_in_thread(function, *args, **kw)
         return function(*args, **kw)

@@ -18,7 +18,15 @@ from broker.manager.pool import AsyncResult, Pool
 from broker.manager.queues import JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown
 from broker.manager.registry import Types, UnknownType
 
-__all__ = ["base_types", "exceptions", "standard_types"]
+__all__ = ["OWNED", "base_types", "exceptions", "standard_types"]
+
+_LOCKS: Final = frozenset(("acquire", "release"))
+#: The methods, by typeid, for which it matters on whose behalf they are called: they take ``owner``, see
+#: `broker.manager.callers`. A client with threads passes the identity of the thread.
+OWNED: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(("Lock", "RLock", "Semaphore", "BoundedSemaphore"), _LOCKS),
+    "Condition": _LOCKS | {"wait", "wait_for", "notify", "notify_all", "notifyAll"},
+}
 
 _ATTRIBUTES: Final = Expose(public=True, builtin=True, dunders=SAFE, names=SAFE, attributes=True)
 #: `array.array` without what wants a file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from broker.manager.hub import Hub
 from broker.manager.registry import Types, UnknownType
 from broker.manager.standard import base_types, standard_types
 from broker.testing.harness import Pairs
-from tests.manager.scene import Server, Workers, clients
+from tests.manager.scene import Server, Workers, came, clients, failed
 
 
 class Counter:
@@ -228,6 +229,43 @@ def test_objects_live_as_long_as_somebody_has_them(pairs: Pairs) -> None:
     assert server.settle() == 0
     with pytest.raises(UnknownName):
         ann.hub.redeem(secret)
+
+
+def test_what_is_dropped_goes_without_the_collector(pairs: Pairs) -> None:
+    """A process that has nothing to do has nothing to collect either."""
+    server, ann, bob = clients(pairs, 2)
+
+    def left() -> int:
+        for pair in (ann.pair, bob.pair):
+            pair.flush()
+        return server.hub.number_of_objects()
+
+    gc.collect()
+    gc.disable()
+    try:
+        one, two = ann.make("list", [1]), ann.make("list")
+        one.append(two)
+        assert one[-1] is two and one + [2] == [1, two, 2] and str(one) == "[1, []]" and list(one) == [1, two]
+        ann.hub.withdraw(ann.hub.grant(one))
+        del one, two
+        assert left() == 0
+        items = ann.make("Queue")
+        found = came(ann.late(items).get(True, 3))
+        ann.pair.flush()
+        server.clock.advance(3)
+        assert left() == 1 and failed(found) is not None
+        found.clear()
+        del items
+        assert left() == 0
+        lock, event = ann.make("Lock"), bob.make("Event")
+        with lock:
+            came(bob.late(event).wait())
+            bob.pair.flush()
+            bob.pair.drop()
+        del lock
+        assert left() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_lost_client_has_nothing(pairs: Pairs) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import inspect
+from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError
 
 from broker.errors import RemoteError
+from broker.manager import OWNED, standard_types
 from broker.manager.locks import Lock, RLock, Semaphore
 from broker.testing.harness import Pairs
 from tests.manager.scene import came, clients, failed
@@ -266,6 +269,14 @@ def test_locks_without_a_connection() -> None:
         one.release()
     assert repr(lock) == "<unlocked Lock>"
     assert repr(semaphore) == "<Semaphore value=1>"
+
+
+def test_what_takes_an_owner() -> None:
+    for one in standard_types():
+        kind: Any = one.callable
+        public = [name for name in dir(kind) if not name.startswith("_") and inspect.isfunction(getattr(kind, name))]
+        taking = {name for name in public if "owner" in inspect.signature(getattr(kind, name)).parameters}
+        assert taking == OWNED.get(one.typeid, set()), one.typeid
 
 
 def test_errors_are_of_both_kinds(pairs: Pairs) -> None:

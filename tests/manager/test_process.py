@@ -162,12 +162,17 @@ async def test_another_client() -> None:
 async def test_manager_killed() -> None:
     async with Manager() as manager:
         items, where = await manager.Queue(), folder(manager)
+        other = await Manager(manager.address, manager.key).connect()
+        theirs = (await other.Event()).wait()
         waiting, lost = items.get(), gone(manager)
         await manager.hub.dummy()
+        await other.hub.dummy()
         assert manager.pid is not None
         os.kill(manager.pid, signal.SIGKILL)
-        assert isinstance(await caught(waiting), PBConnectionLost)
+        for one in (waiting, theirs):
+            assert isinstance(await caught(one), PBConnectionLost)
         await lost
+        await other.shutdown()
         assert isinstance(await caught(items.qsize()), LOST)
     assert not where.exists()
 
@@ -186,6 +191,7 @@ async def test_signals() -> None:
 
 
 STARTER = """
+import os
 import sys
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import react
@@ -202,6 +208,10 @@ async def main(reactor):
     manager = await Own(stay=sys.argv[1] == "stay").start()
     thing = await manager.Thing()
     print(manager.pid, manager.address, manager.key.hex(), await thing.where(), flush=True)
+    if sys.argv[1] == "fork" and not os.fork():
+        os.close(1)
+        sys.stdin.read()
+        os._exit(0)
     await Deferred()
 
 if __name__ == "__main__":
@@ -209,24 +219,65 @@ if __name__ == "__main__":
 """
 
 
+HOLDER = """
+import sys
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import react
+from broker.manager import Manager
+
+async def main(reactor):
+    address, key, grant = sys.argv[1:]
+    manager = await Manager(address, bytes.fromhex(key)).connect()
+    lock, event = await (await manager.hub.redeem(bytes.fromhex(grant)))[:]
+    kept = await manager.list()
+    print(await lock.acquire(), flush=True)
+    await event.wait()
+
+react(lambda reactor: ensureDeferred(main(reactor)))
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_client_killed() -> None:
+    async with Manager() as manager:
+        assert manager.address is not None
+        lock, event = await manager.Lock(), await manager.Event()
+        grant = await manager.hub.grant(await manager.list([lock, event]), 30)
+        command = [sys.executable, "-c", HOLDER, manager.address, manager.key.hex(), grant.hex()]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as program:
+            assert program.stdout is not None and program.stdout.readline() == "True\n"
+            assert await lock.acquire(False) is False
+            assert await manager.number_of_objects() == 4
+            waiting = lock.acquire()
+            program.kill()
+            assert await waiting is True
+        await manager.hub.withdraw(grant)
+        assert await manager.number_of_objects() == 2, "the list of the client has gone, and that of the grant"
+
+
 def starter(path: Path, how: str) -> tuple[subprocess.Popen[str], list[str]]:
     """Run a program that starts a manager; return it, and what it says of the manager."""
     (path / "starter.py").write_text(STARTER)
     command = [sys.executable, str(path / "starter.py"), how]
-    program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    pipe = subprocess.PIPE
+    program = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment())
     assert program.stdout is not None
     return program, program.stdout.readline().split()
 
 
-def test_starter_killed(tmp_path: Path) -> None:
-    program, (_, address, _, where) = starter(tmp_path, "end")
+@pytest.mark.parametrize("how", ["end", "fork"])
+def test_starter_killed(tmp_path: Path, how: str) -> None:
+    """Also while a child that it has forked has all that it had open."""
+    program, (_, address, _, where) = starter(tmp_path, how)
     path = unix_path(address)
     assert path is not None and Path(path).exists()
     assert where == "__mp_main__", "a class of the program itself"
     program.kill()
     # The manager has the other end of this, too.
-    assert program.communicate(timeout=PATIENCE)[0] == ""
+    assert program.stdout is not None and program.stdin is not None
+    assert program.stdout.read() == ""
     assert not Path(path).parent.exists()
+    program.communicate(timeout=PATIENCE)
 
 
 @pytest_twisted.ensureDeferred
