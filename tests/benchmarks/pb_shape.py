@@ -12,14 +12,14 @@ from twisted.internet.defer import Deferred
 from tests.benchmarks.installed import lacking
 from tests.benchmarks.port import Done, Failed, Hold, Operation
 from tests.benchmarks.twisted_side import Client, Server, TwistedPeer
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["PB_WORKLOADS", "PBPeer", "session_tables", "stock_tables"]
 
 #: Sizes of the tables of one `Broker`.
 Tables = Callable[[Any], dict[str, int]]
 #: What fits into PB: no string of more than 640 KiB does.
-PB_WORKLOADS = frozenset(WORKLOADS) - {"bytes-16m"}
+PB_WORKLOADS = CALLS - {"bytes-16m"}
 #: The type name of the cacheable on the wire.
 _CACHED = "tests.benchmarks.pb_shape.Cached"
 
@@ -52,6 +52,7 @@ class _Root(_Target):
     """The server's root. `make` returns a new referenceable, `cached` one cacheable that lives as long as the root."""
 
     make: Callable[[], Any]
+    offered: Callable[[], Any]
     cached: Any
 
     def remote_make(self) -> Any:
@@ -65,6 +66,10 @@ class _Root(_Target):
     def remote_owned(self, target: Any) -> bool:
         """Tell whether a reference of ours that came back is the object itself."""
         return isinstance(target, _Target)
+
+    def remote_offered(self) -> Any:
+        """Return what is served as the object that it is, where the peer can do that."""
+        return self.offered()
 
     def remote_cached(self) -> Any:
         """Return the cacheable."""
@@ -94,7 +99,8 @@ class _Server:
         self._pb = pb
         self._tables = tables
         target = type("Target", (_Target, pb.Referenceable), {})
-        root = type("Root", (_Root, pb.Root), {"make": staticmethod(target)})()
+        makers = {"make": staticmethod(target), "offered": staticmethod(getattr(pb, "offered", target))}
+        root = type("Root", (_Root, pb.Root), makers)()
         root.cached = type("Cached", (_Cached, pb.Cacheable), {"__module__": "tests.benchmarks.pb_shape"})()
         listening: Any = reactor.listenTCP(0, pb.PBServerFactory(root, **options), interface="127.0.0.1")
         self.port: int = listening.getHost().port

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COUNTED", "FULL", "SMALL", "WORKLOADS", "Sizes", "Workload", "same", "value_of"]
+__all__ = ["CALLS", "COUNTED", "FULL", "SMALL", "WORKLOADS", "Sizes", "Workload", "same", "value_of"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def same(sent: Any, got: Any) -> bool:
 class Workload:
     """One row of the table.
 
-    :param operation: what is done over and over: echo, refs, callback or connect; for a `memory` workload, what is
-        held: connections or references.
+    :param operation: what is done over and over: echo, refs, callback or connect; attr, iterate, chain or calls with
+        proxies that read like the object; for a `memory` workload, what is held: connections or references.
     :param value: the kind of value that is echoed.
     :param unit: `/s` operations per second, `MB/s` 10⁶ bytes echoed per second counted in one direction, `us` the
         99th percentile of the latency in microseconds, `B` bytes at the server for each thing held.
@@ -116,6 +116,10 @@ _ALL = [
     Workload("refs", "refs", "the server returns a new referenceable, one call on it, dropped"),
     Workload("callback", "callback", "the server calls an object of the client inside the call"),
     Workload("connect", "connect", "connect, get the root, one call, close"),
+    Workload("attr", "attr", "an attribute of a remote object is read, an int"),
+    Workload("iterate", "iterate", "a for loop over a remote list of 10,000 ints, all of it", "ints"),
+    Workload("chain", "chain", 'five steps, stock.shelves["a"].price(1) + 1 of a remote object, and the result'),
+    Workload("calls-5", "calls", "echo(1) of a remote object, five times one after the other"),
     Workload("latency", "echo", "99th percentile of seq-null", unit="us"),
     Workload("latency-busy", "echo", "the same while 512 KiB echoes run on the same connection", unit="us", busy=True),
     Workload("memory-conn", "connections", "Python memory at the server per idle connection", unit="B", traced=True),
@@ -130,5 +134,7 @@ _ALL = [
     Workload("rss-ref", "references", "resident memory at the server per exported reference", unit="B"),
 ]
 WORKLOADS = {workload.name: workload for workload in _ALL}
+#: Those that need nothing but calls and references: not proxies that read like the object.
+CALLS = frozenset(workload.name for workload in _ALL if workload.operation not in ("attr", "iterate", "chain", "calls"))
 #: Those where Python's own memory is counted, which a peer cannot offer whose memory is that of a C library.
 COUNTED = frozenset(workload.name for workload in _ALL if workload.traced)

@@ -14,7 +14,7 @@ __all__ = ["PEER"]
 
 _OFFERS = frozenset(
     ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"]
-    + ["refs", "callback", "connect", "latency"]
+    + ["refs", "callback", "connect", "attr", "iterate", "chain", "calls-5", "latency"]
 )
 
 
@@ -32,6 +32,8 @@ class _Client:
 
     def operation(self, name: str, value: Any) -> Operation:
         """Return what does one of it."""
+        if name in ("attr", "iterate", "chain", "calls"):
+            return self._proxied(name, value)
         import broker
 
         class Target(broker.Referenceable):
@@ -50,6 +52,20 @@ class _Client:
             "callback": lambda: root.callRemote("back", target, value),
             "connect": connect,
         }[name]
+
+    def _proxied(self, name: str, value: Any) -> Operation:
+        from broker.blocking import run
+        from broker.transparent import expr
+
+        store = self._connection.live(self._connection.reference.callRemote("offered"))
+        if name == "iterate":
+            numbers = store.numbers(len(value))
+            return lambda: [number for number in numbers]  # noqa: C416  a loop, whatever a list makes of proxies
+        if name == "calls":
+            return lambda: (store.echo(1), store.echo(1), store.echo(1), store.echo(1), store.echo(1))[-1]
+        if name == "attr":
+            return lambda: store.number
+        return lambda: run(expr(store).stock.shelves["a"].price(1) + 1)
 
     def flight(self, value: Any) -> Flight:
         """Return what keeps many echoes in flight."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.benchmarks.pb_shape import PB_WORKLOADS, PBPeer, session_tables
 from tests.benchmarks.sources import ROOT, form, form_of
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.things import Store
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["NATIVE", "NATIVE_PURE", "PB", "PB_PURE"]
 
@@ -19,6 +20,7 @@ def _front_door() -> Any:
     """Return the names of PB as the front door has them."""
     import broker
     from broker._net.protocol import BrokerProtocol
+    from broker.transparent import LIVE, export
 
     return SimpleNamespace(
         Broker=BrokerProtocol,
@@ -27,6 +29,7 @@ def _front_door() -> Any:
         PBServerFactory=broker.ServerFactory,
         Referenceable=broker.Referenceable,
         RemoteCache=broker.RemoteCache,
+        offered=lambda: export(Store(), LIVE),
         Root=broker.Root,
         setUnjellyableForClass=broker.setUnjellyableForClass,
     )
@@ -51,7 +54,7 @@ class BrokerPeer(PBPeer):
             "broker",
             session_tables,
             names=names,
-            offers=PB_WORKLOADS if dialect == "pb" else frozenset(WORKLOADS),
+            offers=PB_WORKLOADS if dialect == "pb" else CALLS,
             options={"require": dialect},
         )
         self._dialect = dialect

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.benchmarks.asyncio_side import AsyncioPeer, Client, Operation
 from tests.benchmarks.installed import lacking
-from tests.benchmarks.workloads import COUNTED, WORKLOADS
+from tests.benchmarks.workloads import CALLS, COUNTED
 
 __all__ = ["PEER"]
 
@@ -164,7 +164,7 @@ class CapnpPeer(AsyncioPeer):
 
     name = "capnp"
     title = "pycapnp"
-    offers = frozenset(WORKLOADS) - COUNTED
+    offers = CALLS - COUNTED
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from tests.benchmarks.port import Done, Failed, Hold, Operation
 from tests.benchmarks.twisted_side import Client, Server, TwistedPeer
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["PEER"]
 
@@ -149,7 +149,7 @@ class EchoPeer(TwistedPeer):
     title = "limit: bare Twisted echo"
     kind = "limit"
     offers = frozenset(
-        name for name in WORKLOADS if name not in ("refs", "callback", "memory-ref", "memory-import", "rss-ref")
+        name for name in CALLS if name not in ("refs", "callback", "memory-ref", "memory-import", "rss-ref")
     )
 
     def listen(self) -> Server:

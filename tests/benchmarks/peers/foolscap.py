@@ -18,7 +18,7 @@ from twisted.internet.protocol import ClientFactory, ServerFactory
 from tests.benchmarks.installed import lacking
 from tests.benchmarks.port import Done, Failed, Hold, Operation
 from tests.benchmarks.twisted_side import Client, Server, TwistedPeer
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["PLAIN", "TLS"]
 
@@ -235,7 +235,7 @@ class _BareClient(_Client):
 class FoolscapPeer(TwistedPeer):
     """Foolscap with or without TLS."""
 
-    offers = frozenset(WORKLOADS)
+    offers = CALLS
 
     def __init__(self, name: str, title: str, tls: bool) -> None:
         self.name = name

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from multiprocessing import current_process
-from multiprocessing.managers import BaseManager
+from multiprocessing.managers import BaseManager, ListProxy, Namespace, NamespaceProxy
 from typing import Any
 
 from tests.benchmarks.blocking_side import BlockingPeer, Client, Flight, Operation
+from tests.benchmarks.things import numbers
 
 __all__ = ["PEER"]
 
@@ -29,6 +30,8 @@ class _Manager(BaseManager):
 _ROOT = _Target()
 _Manager.register("root", callable=lambda: _ROOT)
 _Manager.register("make", _Target)
+_Manager.register("numbers", numbers, ListProxy)
+_Manager.register("namespace", lambda: Namespace(number=1), NamespaceProxy)
 
 
 class _Client:
@@ -46,7 +49,8 @@ class _Client:
 
     def operation(self, name: str, value: Any) -> Operation:
         """Return what does one of it."""
-        manager, echo = self._manager, self._root.echo
+        manager: Any = self._manager
+        echo = self._root.echo
 
         def refs() -> Any:
             return manager.make().echo(value)
@@ -54,7 +58,18 @@ class _Client:
         def connect() -> None:
             self._connect().root().echo(value)
 
-        return {"echo": lambda: echo(value), "refs": refs, "connect": connect}[name]
+        if name == "attr":
+            namespace = manager.namespace()
+            return lambda: namespace.number
+        if name == "iterate":
+            found = manager.numbers(len(value))
+            return lambda: [number for number in found]  # noqa: C416  a loop, whatever a list makes of proxies
+        return {
+            "echo": lambda: echo(value),
+            "refs": refs,
+            "connect": connect,
+            "calls": lambda: (echo(1), echo(1), echo(1), echo(1), echo(1))[-1],
+        }[name]
 
     def flight(self, value: Any) -> Flight:
         """Refuse: a blocking call waits."""
@@ -72,6 +87,7 @@ class ManagersPeer(BlockingPeer):
     title = "multiprocessing.managers"
     offers = frozenset(
         ["seq-null", "seq-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m", "refs", "connect", "latency"]
+        + ["attr", "iterate", "calls-5"]
     )
 
     def missing(self) -> str | None:

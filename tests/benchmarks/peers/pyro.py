@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.benchmarks.blocking_side import BlockingPeer, Client, Flight, Operation
 from tests.benchmarks.installed import lacking
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["MSGPACK", "SERPENT"]
 
@@ -142,7 +142,7 @@ class _Client:
 class PyroPeer(BlockingPeer):
     """Pyro5 with one serializer."""
 
-    offers = frozenset(WORKLOADS) - {"latency-busy"}
+    offers = CALLS - {"latency-busy"}
     batched = frozenset(["pipe-null", "pipe-struct"])
 
     def __init__(self, serializer: str) -> None:

@@ -13,15 +13,19 @@ from typing import Any
 
 from tests.benchmarks.blocking_side import BlockingPeer, Client, Flight, Operation
 from tests.benchmarks.installed import lacking
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.things import numbers
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["FETCHED", "PEER"]
 
 #: What is measured with a method fetched once: calls, and whatever is the same however the method was come by.
 _FETCHED = frozenset(
     ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"]
+    + ["calls-5"]
 )
-_USUAL = frozenset(WORKLOADS) - {"bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m", "latency-busy"}
+_USUAL = (CALLS | {"attr", "iterate", "chain", "calls-5"}) - (
+    {"bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m", "latency-busy"}
+)
 _PORT = {"allow_public_attrs": False}
 
 
@@ -56,11 +60,32 @@ class _Target:
         return _lower(_lift(value)) if isinstance(value, tuple) else value
 
 
+class _Shelf:
+    """What a chain of operations ends at."""
+
+    def exposed_price(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+
+class _Stock:
+    """What has the shelves."""
+
+    def __init__(self) -> None:
+        self.exposed_shelves = {"a": _Shelf()}
+
+
 def _service() -> Any:
     """Return the class of the server's root."""
     import rpyc
 
     class Root(rpyc.Service, _Target):
+        exposed_number = 1
+        exposed_stock = _Stock()
+
+        def exposed_numbers(self, count: int) -> Any:
+            return numbers(count)
+
         def exposed_make(self) -> Any:
             return _Target()
 
@@ -89,6 +114,8 @@ class _Client:
         root, target = self._connection.root, _Target()
         if name == "echo":
             return self._echo(root, value)
+        if name in ("attr", "iterate", "chain", "calls"):
+            return self._proxied(root, name, value)
 
         def refs() -> Any:
             return root.make().echo(value)
@@ -102,6 +129,20 @@ class _Client:
             connection.close()
 
         return {"refs": refs, "callback": callback, "connect": connect}[name]
+
+    def _proxied(self, root: Any, name: str, value: Any) -> Operation:
+        """Return what works with a proxy; step by step, for there is no other way."""
+        if name == "iterate":
+            found = root.numbers(len(value))
+            return lambda: [number for number in found]  # noqa: C416  a loop, whatever a list makes of proxies
+        if name == "attr":
+            return lambda: root.number
+        if name == "chain":
+            return lambda: root.stock.shelves["a"].price(1) + 1
+        if self._fetched:
+            echo = root.echo
+            return lambda: (echo(1), echo(1), echo(1), echo(1), echo(1))[-1]
+        return lambda: (root.echo(1), root.echo(1), root.echo(1), root.echo(1), root.echo(1))[-1]
 
     def _echo(self, root: Any, value: Any) -> Operation:
         if isinstance(value, (int, bytes)):

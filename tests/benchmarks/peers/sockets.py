@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from tests.benchmarks.blocking_side import BlockingPeer, Client, Flight, Operation
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import CALLS
 
 __all__ = ["PEER"]
 
@@ -90,7 +90,7 @@ class SocketsPeer(BlockingPeer):
     name = "sockets"
     title = "limit: blocking sockets"
     kind = "limit"
-    offers = frozenset(WORKLOADS) - {
+    offers = CALLS - {
         *("pipe-null", "pipe-struct", "refs", "callback", "latency-busy"),
         *("memory-ref", "memory-import", "rss-ref"),
     }

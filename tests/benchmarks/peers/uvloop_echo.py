@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.benchmarks.asyncio_side import AsyncioPeer, Client, Operation
 from tests.benchmarks.installed import lacking
-from tests.benchmarks.workloads import COUNTED, WORKLOADS
+from tests.benchmarks.workloads import CALLS, COUNTED
 
 __all__ = ["PEER"]
 
@@ -99,7 +99,7 @@ class UvloopPeer(AsyncioPeer):
     name = "uvloop"
     title = "limit: asyncio+uvloop echo"
     kind = "limit"
-    offers = frozenset(WORKLOADS) - COUNTED - {"refs", "callback", "rss-ref"}
+    offers = CALLS - COUNTED - {"refs", "callback", "rss-ref"}
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
