@@ -6,6 +6,7 @@ import ast
 import builtins
 import code
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import TracebackException
@@ -188,15 +189,7 @@ def _shorten(told: TracebackException | None) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run ``broker shell``; returns the exit code."""
-    parser = client_parser(
-        "shell",
-        "Offers the objects of a server at a Python prompt.",
-        _EPILOG,
-        None,
-        f"seconds that connecting may take (default {_SECONDS:g}); if given, each call too",
-    )
-    parser.add_argument("-c", dest="command", metavar="COMMAND", help="run these statements instead, and end")
-    parser.add_argument("--no-history", action="store_true", help="neither read nor write the file of what was typed")
+    parser = _parser()
     arguments = parser.parse_args(argv)
     check_client(parser, arguments)
     try:
@@ -205,21 +198,33 @@ def main(argv: Sequence[str]) -> int:
         return fail("shell", f"cannot read the password: {error}")
     log_to(sys.stderr if arguments.verbose else None)
     try:
-        connection = blocking.connect(
-            arguments.endpoint,
-            credentials=credentials,
-            timeout=arguments.timeout or _SECONDS,
-            callTimeout=arguments.timeout,
-            prefer=arguments.prefer,
-            require=arguments.require,
-        )
-        with connection:
+        with _connected(arguments, credentials) as connection:
             return _use(connection, arguments)
     except (*_GONE, RemoteError, OSError, ValueError) as error:
         return fail("shell", explain(error, arguments.endpoint))
 
 
-def _use(connection: Connection, arguments: Any) -> int:
+def _parser() -> ArgumentParser:
+    timeout = f"seconds that connecting may take (default {_SECONDS:g}); if given, each call too"
+    description = "Offers the objects of a server at a Python prompt."
+    parser = client_parser("shell", description, _EPILOG, None, timeout)
+    parser.add_argument("-c", dest="command", metavar="COMMAND", help="run these statements instead, and end")
+    parser.add_argument("--no-history", action="store_true", help="neither read nor write the file of what was typed")
+    return parser
+
+
+def _connected(arguments: Namespace, credentials: Any) -> Connection:
+    return blocking.connect(
+        arguments.endpoint,
+        credentials=credentials,
+        timeout=arguments.timeout or _SECONDS,
+        callTimeout=arguments.timeout,
+        prefer=arguments.prefer,
+        require=arguments.require,
+    )
+
+
+def _use(connection: Connection, arguments: Namespace) -> int:
     names = names_for(connection)
     console = Console(connection, arguments.endpoint, names)
     if arguments.command is not None:
