@@ -224,6 +224,17 @@ def test_connection_lost_inside_a_context(pairs: Pairs, kind: str) -> None:
             lock.release()
 
 
+def test_a_lost_context_releases_nothing_of_anothers(pairs: Pairs) -> None:
+    _, ann, bob = clients(pairs, 2)
+    lock = ann.make("Lock")
+    bobs = bob.take(ann, lock)
+    bobs.__enter__()
+    bobs.release()
+    assert lock.acquire(False) is True
+    bob.pair.drop()
+    assert lock.locked()
+
+
 def test_semaphores_count(pairs: Pairs) -> None:
     _, ann, bob = clients(pairs, 2)
     semaphore = ann.make("Semaphore", 2)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from multiprocessing import AuthenticationError, ProcessError
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -207,11 +208,12 @@ async def main(reactor):
     Own.register("Thing", Thing)
     manager = await Own(stay=sys.argv[1] == "stay").start()
     thing = await manager.Thing()
-    print(manager.pid, manager.address, manager.key.hex(), await thing.where(), flush=True)
+    where = await thing.where()
     if sys.argv[1] == "fork" and not os.fork():
         os.close(1)
         sys.stdin.read()
         os._exit(0)
+    print(manager.pid, manager.address, manager.key.hex(), where, flush=True)
     await Deferred()
 
 if __name__ == "__main__":
@@ -275,6 +277,7 @@ def test_starter_killed(tmp_path: Path, how: str) -> None:
     program.kill()
     # The manager has the other end of this, too.
     assert program.stdout is not None and program.stdin is not None
+    assert select([program.stdout], [], [], 20)[0], "the manager goes on"
     assert program.stdout.read() == ""
     assert not Path(path).parent.exists()
     program.communicate(timeout=PATIENCE)
