@@ -24,7 +24,8 @@ def leave(connections: Iterable[Any], reason: str, grace: float | None, clock: A
     :param clock: has ``callLater``; without one there is no bound either.
     :returns: a Deferred that fires when all of them are gone.
     """
-    leaving = list(connections)
+    # One whose transport could not be made, as where a certificate is no good, has nothing to finish.
+    leaving = [connection for connection in connections if connection.transport is not None]
     gone = DeferredList([connection.goAway(reason) for connection in leaving])
     timers: list[Any] = []
 

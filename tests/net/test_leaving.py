@@ -80,6 +80,13 @@ def test_one_that_has_not_been_greeted_is_closed_too() -> None:
     assert gone == [None] and not made.server_factory.unanswered
 
 
+def test_one_whose_transport_could_not_be_made_is_not_waited_for() -> None:
+    factory = broker.ServerFactory(broker.Root())
+    assert factory.buildProtocol(None) is not None
+    gone = factory.goAway("bye")
+    assert gone.called and not factory.unanswered
+
+
 def test_a_call_that_crosses_the_message_is_refused_and_did_not_run() -> None:
     service = Service()
     made = pair(service)
