@@ -172,10 +172,15 @@ class Packer:
         kind = type(value)
         if kind not in _INTS and self.lender.was_shared(value):
             return self._allowed(value, Form.REF)
-        form = self.rules.form(value)
+        form = Form.COPY if self._by_value(kind) else self.rules.form(value)
         if self._want is Want.VALUE and form is not Form.REFUSE:
             form = Form.COPY
         return self._allowed(value, form)
+
+    def _by_value(self, kind: type) -> bool:
+        """Say whether a class is registered as one whose instances are copied; where everything goes by reference,
+        they do as well."""
+        return self._plain and kind in self.side.broker.registry.classes()
 
     def _allowed(self, value: Any, form: Form) -> Form:
         return Form.REFUSE if isinstance(value, INTERPRETER) else form
@@ -238,7 +243,7 @@ class Packer:
         if kind in ODD and not self._bare:
             lowered = lower_odd(value)
             return (lowered[0], *map(self._item, lowered[1:])) if kind is slice else lowered
-        if issubclass(kind, Jellyable):
+        if issubclass(kind, Jellyable) or self._by_value(kind):
             return value if self._bare else (CARRIED, value)
         return self._container(*self._plainer(value))
 
