@@ -45,11 +45,17 @@ class _Report:
 
     def __init__(self, process: Process, reactor: Any) -> None:
         self.process = process
+        self._reactor = reactor
         self._incoming = Incoming()
         self.ready: Deferred[Mapping[str, Any]] = Deferred()
         self.ended: Deferred[None] = Deferred()
         os.set_blocking(process.report, False)
         reactor.addReader(self)
+
+    def leave(self) -> None:
+        """Hear no more of it."""
+        self._reactor.removeReader(self)
+        self.process.leave()
 
     def fileno(self) -> int:
         return self.process.report
@@ -252,6 +258,18 @@ class BaseManager:
         :returns: a Deferred that fires when it has ended, whatever that took.
         """
         return ensureDeferred(self._finish())
+
+    def leave(self) -> Deferred[None]:
+        """Disconnect, and leave a process that was told to stay to itself.
+
+        :returns: a Deferred that fires when that is done.
+        :raises multiprocessing.ProcessError: this manager has started none, or it would end.
+        """
+        if self._report is None or self._state != "started" or not self._stay:
+            raise ProcessError("only a process that was started and told to stay can be left")
+        self._report.leave()
+        self._report = None
+        return self.shutdown()
 
     async def _finish(self) -> None:
         state, self._state = self._state, "shut down"

@@ -64,7 +64,7 @@ class Plan:
             "key": key,
             "stay": stay,
             "options": dict(options or {}),
-            "path": list(sys.path),
+            "path": [str(place) for place in sys.path],
             "argv": list(sys.argv),
         }
         self._letter["main"] = main_program() if self._needs_main() else None

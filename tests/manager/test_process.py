@@ -309,6 +309,23 @@ async def test_staying_and_ended_by_its_starter() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_left_to_itself() -> None:
+    manager = await Manager(stay=True).start()
+    where, pid = folder(manager), manager.pid
+    await manager.leave()
+    other = await Manager(manager.address, manager.key).connect()
+    for one in (manager, other):
+        with pytest.raises(ProcessError):
+            one.leave()
+    assert await other.number_of_objects() == 0
+    lost = gone(other)
+    await other.hub.shutdown()
+    await lost
+    assert pid is not None and os.waitpid(pid, 0) == (pid, 0)
+    assert not where.exists()
+
+
+@pytest_twisted.ensureDeferred
 async def test_again_at_the_same_place(tmp_path: Path) -> None:
     place = f"unix:{tmp_path}/manager"
     first = await Manager(place).start()
