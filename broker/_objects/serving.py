@@ -42,6 +42,8 @@ _log = Logger()
 
 #: How the usual kind of object dispatches.
 _USUAL: Final = Referenceable.remoteMessageReceived
+#: What an object that dispatches in its own way may leave to be lowered here.
+_SCALARS: Final = frozenset((type(None), bool, int, float, str, bytes))
 #: What a call fails with because of what the peer sent, whoever raised it.
 _REFUSALS: Final = (LimitExceeded, BadValue, NoSuchMethod)
 
@@ -51,14 +53,13 @@ def serve(broker: Broker, call: Call) -> None:
     session = broker.session
     try:
         target = session.usual_target(call)
-        if (
-            target is None
-            or getattr(target.remoteMessageReceived, "__func__", None) is not _USUAL
-            or broker.leaving is not None
-            or CURRENT.get() is not None
-            or broker.elsewhere is not None
-        ):
+        if target is None or broker.leaving is not None or CURRENT.get() is not None or broker.elsewhere is not None:
             result = _run(broker, call)
+        elif getattr(target.remoteMessageReceived, "__func__", None) is not _USUAL:
+            # What `_run` looks for has been looked for.
+            result = _received(broker, target, call)
+            if type(result) in _SCALARS and call.wants_answer and session.answer_plain(call.request, result):
+                return
         else:
             # The usual kind of object, and plain arguments: the same in fewer steps.
             method = find_method(target, "remote_", _method_name(call))

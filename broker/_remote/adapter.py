@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import BATCH, FAILURE, NAMES, SELF, scalars
+from broker._remote.atoms import BATCH, FAILURE, LARGE, NAMES, PLAIN, SELF, scalars
 from broker._remote.descriptors import describe, own_names
 from broker._remote.elsewhere import Family
 from broker._remote.exported import Exported
@@ -20,6 +20,8 @@ from broker._remote.forms import Form
 from broker._remote.names import clean
 from broker._remote.packing import Foreign, Packer
 from broker._remote.policy import Override, Policy
+from broker._remote.publish import with_context
+from broker._remote.reaching import attribute, method
 from broker._remote.relay import Relay
 from broker._remote.runner import SAME, Described, Opened, Run
 from broker._remote.side import Kind, Side, side_of
@@ -66,6 +68,8 @@ class Owner:
     def __init__(self, policy: Policy, presenter: Presenter | None = None) -> None:
         self.policy = policy
         self._copies = policy.results.form(0) is Form.COPY
+        #: Whether nothing is to be done around calls.
+        self._quick = type(self).invoke is Owner.invoke
         self.presenter: Presenter = presenter or References()
         self._shared: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._others: dict[Policy, Owner] = {policy: self}
@@ -167,10 +171,10 @@ class Owner:
         short = message[:1]
         if short == ":" or (short == "." and scalars(arguments) and (not named or scalars(named.values()))):
             # The usual operations, in fewer steps.
-            name = clean(message[1:])
-            step = Step(Verb.GET, 0, name) if short == ":" else Step(Verb.CALL, 0, name, list(arguments), named)
-            run = Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [step], {})
-            return self._run(run, adapter)
+            verb, name = (Verb.GET if short == ":" else Verb.CALL), clean(message[1:])
+            if broker.elsewhere is None and self._quick:
+                return self._alone(side, adapter, verb, name, arguments, named)
+            return self._run(self._one_step(side, adapter, verb, name, arguments, named), adapter)
         homes: dict[int, tuple[Any, Policy]] = {}
 
         def home(come: Exported) -> Any:
@@ -203,6 +207,34 @@ class Owner:
             return self._plainly(run)
         return self._run(run, adapter)
 
+    def _one_step(self, side: Side, adapter: Exported, verb: Verb, name: str, args: Any, kw: Any) -> Run:
+        step = Step(verb, 0, name) if verb is Verb.GET else Step(verb, 0, name, list(args), kw)
+        return Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [step], {})
+
+    def _alone(self, side: Side, adapter: Exported, verb: Verb, name: str, args: Any, kw: Any) -> Any:
+        """Do what a program of one step does that reads an attribute or calls a method, mostly without making one.
+
+        Return a scalar as it is.
+        """
+        value, override = adapter.object, None
+        try:
+            if verb is Verb.GET:
+                result = attribute(value, self.policy.check(side.broker, value, verb, name), name)
+            else:
+                function = method(self.policy, side, value, name)
+                override = self.policy.methods.get(name)
+                result = function(*args, **with_context(function, kw, side, {}))
+        except BaseException as error:  # noqa: BLE001  as in `_run`
+            run = self._one_step(side, adapter, verb, name, args, kw)
+            run.index = 1
+            return self._failed(run, error)
+        kind = type(result)
+        if self._copies and override is None and (kind in PLAIN or (kind is int and -LARGE < result < LARGE)):
+            if adapter.told is None or _own(value) == adapter.told:
+                return result
+        run = self._one_step(side, adapter, verb, name, args, kw)
+        return self._concluded(run, adapter, run.proceed(result, override))
+
     def _program(self, unpacker: Unpacker, arguments: tuple[Any, ...]) -> tuple[Want, list[Step], dict[str, Any]]:
         if not 2 <= len(arguments) <= 3 or type(arguments[0]) is not int or type(arguments[1]) is not list:
             raise BadValue("a program is a wish, a list of steps and, if need be, notes")
@@ -229,6 +261,9 @@ class Owner:
             result = _started(run)
         except BaseException as error:  # noqa: BLE001  the caller gets it, whatever it is
             return self._failed(run, error)
+        return self._concluded(run, adapter, result)
+
+    def _concluded(self, run: Run, adapter: Exported, result: Any) -> Any:
         if not isinstance(result, Deferred):
             return self._answer(run, adapter, result)
 

@@ -14,16 +14,16 @@ from broker._remote.descriptors import documentation
 from broker._remote.exported import Exported
 from broker._remote.faults import rebuild
 from broker._remote.forms import Form, Said
-from broker._remote.names import INTERPRETER, clean, is_dunder
+from broker._remote.names import INTERPRETER, clean
 from broker._remote.policy import Override, Policy
 from broker._remote.publish import with_context
+from broker._remote.reaching import attribute, method
 from broker._remote.side import Side
 from broker._remote.streams import Stream, Taken, enter
 from broker._remote.verbs import (
     CONVERSIONS,
     INPLACE,
     OPERATORS,
-    HiddenName,
     HiddenVerb,
     Refused,
     Result,
@@ -117,6 +117,14 @@ class Run:
             self._done(result)
         return self.values[-1]
 
+    def proceed(self, result: Any, override: Override | None) -> Any:
+        """Go on with the result of the first step; return the last one, or a Deferred of it, as `start` does."""
+        self.index, self.override = 1, override
+        if isinstance(result, Deferred) or hasattr(type(result), "__await__"):
+            return Deferred.fromCoroutine(self._rest(result))
+        self._done(result)
+        return self.values[-1]
+
     async def _rest(self, result: Any) -> Any:
         while True:
             if isinstance(result, Deferred) or hasattr(type(result), "__await__"):
@@ -194,17 +202,7 @@ class Run:
     def _get(self, subject: Any, policy: Policy, name: Any) -> Any:
         name = clean(name)
         found = self._check(policy, subject, Verb.GET, name)
-        return self._attribute(subject, found, name)
-
-    def _attribute(self, subject: Any, found: str, name: str) -> Any:
-        try:
-            return getattr(subject, found)
-        except AttributeError as error:
-            trace = error.__traceback__
-            if trace is not None and trace.tb_next is None:
-                # Raised by the lookup itself, not by code behind it: the words that a refusal has.
-                raise HiddenName(f"no attribute {name!r} is offered") from None
-            raise
+        return attribute(subject, found, name)
 
     def _set(self, subject: Any, policy: Policy, name: Any, value: Any) -> None:
         setattr(subject, self._check(policy, subject, Verb.SET, clean(name)), value)
@@ -219,9 +217,7 @@ class Run:
             self._check(policy, subject, Verb.CALL, "__call__")
             return self.invoke(self, subject, "", subject, args, with_context(subject, kw, self.side, self.notes))
         name = clean(name)
-        if is_dunder(name) and name not in policy.expose.names:
-            raise HiddenName(f"no attribute {name!r} is offered")
-        function = self._attribute(subject, self._check(policy, subject, Verb.CALL, name), name)
+        function = method(policy, self.side, subject, name)
         self.override = policy.methods.get(name)
         return self.invoke(self, subject, name, function, args, with_context(function, kw, self.side, self.notes))
 
@@ -329,7 +325,7 @@ class Run:
             self._check(policy, subject, Verb.CLOSE, "close")
             return subject.close()
         name = "aclose" if hasattr(type(subject), "aclose") else "close"
-        return self._attribute(subject, self._check(policy, subject, Verb.CLOSE, name), name)()
+        return attribute(subject, self._check(policy, subject, Verb.CLOSE, name), name)()
 
     # Contexts.
 
