@@ -244,7 +244,7 @@ class Owner:
             raise BadValue("a program is a wish, a list of steps and, if need be, notes")
         if len(forms) > self.policy.quota.steps:
             raise LimitExceeded(f"a program of {len(forms)} steps; most are {self.policy.quota.steps}")
-        forms = unpacker.value(forms)
+        unpacker.steps(forms)
         return Want(want), [Step.decode(form, number) for number, form in enumerate(forms, 1)], notes
 
     def invoke(self, run: Run, value: Any, name: str, function: Any, args: list[Any], kw: dict[str, Any]) -> Any:
@@ -290,10 +290,9 @@ class Owner:
         if run.want is Want.NONE:
             return broker.serialize(None)
         unchanged = adapter.told is None or _own(adapter.object) == adapter.told
-        if self._copies and unchanged and run.override is None and run.want is Want.AUTO and scalars((result,)):
-            if len(run.steps) == 1:
-                return broker.serialize(result)
         owner = self.under(run.policies[run.steps[-1].subject])
+        if owner._copies and unchanged and run.override is None and run.want is Want.AUTO and scalars((result,)):
+            return result
         packer = Packer(run.side, owner.policy.results, owner, run.want, run.override)
         try:
             packed = owner.packed(packer, run, result)

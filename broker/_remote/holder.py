@@ -10,9 +10,10 @@ from broker._remote.forms import Form
 from broker._remote.iterators import AsyncRemoteIterator, Buffer, RemoteIterator
 from broker._remote.policy import Policy
 from broker._remote.proxy import make_proxy
-from broker._remote.sending import REACTOR, Transport
+from broker._remote.sending import REACTOR, Alone, Transport
 from broker._remote.side import Kind
 from broker._remote.unpacking import Batch
+from broker._remote.verbs import Want
 
 __all__ = ["Holder", "Referring", "present_stream"]
 
@@ -49,6 +50,9 @@ class Holder(Referring):
     def __init__(self, policy: Policy, transport: Transport = REACTOR, active: bool | None = None) -> None:
         super().__init__(policy)
         self.transport = transport
+        usual = self.copies and not policy.plain and policy.want is Want.AUTO
+        #: Runs the reading of an attribute, and a call with scalars, in few steps; None where nothing does.
+        self.alone: Alone | None = getattr(transport, "alone", None) if usual else None
         self.active = not policy.inert if active is None else active
         self._activated: Holder | None = self if self.active else None
 

@@ -10,14 +10,19 @@ from broker._remote.held import Held, reference_of, state_of
 from broker._remote.program import HasNode, Node, Program
 from broker._remote.verbs import Verb, Want
 
-__all__ = ["local_text", "perform", "sendable"]
+__all__ = ["local_text", "perform", "program_of", "sendable"]
 
 
 def perform(proxy: Held, verb: Verb, *operands: Any, want: Want | None = None) -> Any:
     """Run one operation on the object of a proxy, as its transport does."""
     state = state_of(proxy)
-    node = Node(state.reference).then(verb, *operands)
-    return state.view.transport.perform(state.reference, Program((node,), state.view, want, whole=proxy))
+    return state.view.transport.perform(state.reference, program_of(proxy, verb, operands, want))
+
+
+def program_of(proxy: Held, verb: Verb, operands: tuple[Any, ...], want: Want | None = None) -> Program:
+    """Return the program that is one operation on the object of a proxy."""
+    state = state_of(proxy)
+    return Program((Node(state.reference).then(verb, *operands),), state.view, want, whole=proxy)
 
 
 def sendable(proxy: Held, value: Any) -> bool:

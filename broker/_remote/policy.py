@@ -134,24 +134,31 @@ class Policy:
             allowed = self.describe != "no"
         elif verb is Verb.VALUE:
             allowed = self.values
+        elif (type(value), verb, name) in self.known:
+            return name
         else:
             allowed = self.expose.special(value, name)
+            if allowed:
+                self._remember(value, verb, name, name)
         if not allowed:
             raise HiddenVerb(f"{name or verb.name.lower()} of this object is not offered")
         return name
 
     def _named(self, value: Any, verb: Verb, name: str) -> str:
-        kind = type(value)
-        if kind is type:
-            return self._decided(value, verb, name)
-        known = self.known.get((kind, verb, name))
+        known = self.known.get((type(value), verb, name))
         if known is None:
             known = self._decided(value, verb, name)
-            if len(self.known) >= _KNOWN:
-                # Names come from peers.
-                self.known.clear()
-            self.known[kind, verb, name] = known
+            self._remember(value, verb, name, known)
         return known
+
+    def _remember(self, value: Any, verb: Verb, name: str, found: str) -> None:
+        if issubclass(type(value), type):
+            # Classes differ, whatever the class is that they are of.
+            return
+        if len(self.known) >= _KNOWN:
+            # Names come from peers.
+            self.known.clear()
+        self.known[type(value), verb, name] = found
 
     def _decided(self, value: Any, verb: Verb, name: str) -> str:
         expose = self.expose

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from broker._objects.reference import RemoteReference
+from broker._remote.atoms import scalars
 from broker._remote.descriptors import ABCS, Descriptor
 from broker._remote.held import Held, HeldState, set_state, state_of
 from broker._remote.names import clean, is_dunder, is_local
@@ -101,13 +102,15 @@ class Live(Proxy):
         if is_local(name) or is_dunder(name):
             raise AttributeError(f"{name!r} is not forwarded")
         name = clean(name)
-        kind = state_of(self).kind
+        state = state_of(self)
+        kind = state.kind
         if name in kind.descriptor.methods:
             if name in _RESUMING and not {"__next__", "__anext__"}.isdisjoint(kind.descriptor.dunders):
                 return getattr(iterator_of(self), name)
             return Method(self, name)
         if name in kind.names or name in kind.descriptor.attributes or "open" in kind.descriptor.flags:
-            return perform(self, Verb.GET, name)
+            alone = state.view.alone
+            return perform(self, Verb.GET, name) if alone is None else alone(self, Verb.GET, name)
         if "unlisted" in kind.descriptor.flags and not name.startswith("_"):
             # Who knows the name of such a method may call it; whether there is one is seen then.
             return Method(self, name)
@@ -151,6 +154,9 @@ class Method(HasNode):
 
     def __call__(self, /, *args: Any, **kw: Any) -> Any:
         proxy, name = more_of(self)
+        alone = state_of(proxy).view.alone
+        if alone is not None and scalars(args) and (not kw or scalars(kw.values())):
+            return alone(proxy, Verb.CALL, name, args, kw)
         return perform(proxy, Verb.CALL, name, list(args), kw)
 
     def __eq__(self, other: object) -> bool:

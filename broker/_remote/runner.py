@@ -40,6 +40,10 @@ __all__ = ["Described", "Opened", "Run", "SAME"]
 SAME: Final = object()
 
 
+#: What brings a policy of its own along.
+_MARKED: Final = frozenset((Exported, Said))
+
+
 class Described:
     """The result of DESCRIBE."""
 
@@ -143,7 +147,10 @@ class Run:
         if step.verb is Verb.OP and step.operands[0] in INPLACE and result is self.values[step.subject]:
             # The program goes on with the object; the peer is told that it is the one it has.
             result = SAME if last and step.subject == 0 else result
-        policy = self._policy_of(result, step)
+        if not self.homes and self.override is None and type(result) not in _MARKED:
+            policy = self.policies[step.subject]
+        else:
+            policy = self._policy_of(result, step)
         if type(result) is Said and not last:
             # What the server has said to give away may be worked on.
             policy, result = result.policy or policy, result.value

@@ -13,13 +13,23 @@ from broker._remote.atoms import BATCH, FAILURE, NAMES, PLAIN, SELF, is_tagged, 
 from broker._remote.faults import add_notes, rebuild
 from broker._remote.names import clean
 from broker._remote.packing import Packer
-from broker._remote.program import Compiler, Program, node_of
+from broker._remote.program import Compiler, Node, Program, node_of
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.unpacking import Unpacker
 from broker._remote.verbs import DO, Verb, Want
 from broker.errors import BadValue, NoSuchMethod
 
-__all__ = ["Answer", "REACTOR", "Reactor", "Transport", "kind_of", "quick_call", "transmit"]
+__all__ = ["Alone", "Answer", "REACTOR", "Reactor", "Transport", "kind_of", "quick_call", "transmit"]
+
+
+class Alone(Protocol):
+    """What a transport may have as ``alone``, which its proxies use then: one operation that needs no program."""
+
+    def __call__(self, proxy: Any, verb: Verb, name: str, args: tuple[Any, ...] = (), kw: Any = None) -> Any:
+        """Read an attribute of the object of a proxy, or call a method, with scalars.
+
+        :returns: what `Transport.perform` returns.
+        """
 
 
 class Transport(Protocol):
@@ -79,8 +89,8 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
             return plainly
     quick = quick_call(reference, program)
     if quick is not None:
-        name, args, kw = quick
-        return Answer(side, program, 1).of(reference.callRemote(name, *args, **kw))
+        name, args, kw, count = quick
+        return Answer(side, program, count).of(reference.callRemote(name, *args, **kw))
     compiler = Compiler(reference)
     packer = Packer(side, view.arguments, view.owner, number=compiler.number)
     operands = Packer(side, view.operands, view.owner, number=compiler.number)
@@ -101,29 +111,49 @@ def transmit(reference: RemoteReference, program: Program) -> Deferred[Any]:
     return Answer(side, program, len(compiler.steps)).of(inner)
 
 
-def quick_call(reference: RemoteReference, program: Program) -> tuple[str | bytes, Any, dict[str, Any]] | None:
-    """Return the call that a program is: one operation on the object itself, with nothing but scalars as operands.
+def quick_call(reference: RemoteReference, program: Program) -> tuple[str | bytes, Any, dict[str, Any], int] | None:
+    """Return the call that a program is: operations one on the other, with nothing but scalars as operands.
 
-    :returns: the name, arguments and named ones of the call, whose result goes to an `Answer` of one step; None for
-        another program.
+    :returns: the name, arguments and named ones of the call, and the number of steps; None for another program.
     """
     if len(program.nodes) != 1 or program.notes or not program.view.copies or program.view.policy.plain:
         return None
     (node,) = program.nodes
     subject, verb, operands = node.subject, node.verb, node.operands
-    if subject is None or verb is None or subject.verb is not None or subject.reference is not reference:
+    if subject is None or verb is None or node.reference is not reference:
         return None
+    if subject.verb is not None:
+        return _chain(node, program.want)
     if verb is Verb.CALL:
         name, args, kw = operands
         if not scalars(args) or (kw and not scalars(kw.values())):
             return None
         if name is not None and program.want is Want.AUTO:
-            return "." + name, args, kw
+            return "." + name, args, kw, 1
     elif verb is Verb.GET and program.want is Want.AUTO:
-        return ":" + operands[0], (), {}
+        return ":" + operands[0], (), {}, 1
     elif not scalars(operands):
         return None
-    return None if program.want is Want.NONE else (DO, (int(program.want), [[int(verb), 0, *operands]]), {})
+    return None if program.want is Want.NONE else (DO, (int(program.want), [[int(verb), 0, *operands]]), {}, 1)
+
+
+def _chain(node: Node | None, want: Want) -> tuple[bytes, Any, dict[str, Any], int] | None:
+    """Return the call for operations one on the other, the last of which is given."""
+    steps: list[list[Any]] = []
+    while node is not None and node.verb is not None:
+        operands = node.operands
+        if node.verb is Verb.CALL:
+            name, args, kw = operands
+            if not scalars(args) or (kw and not scalars(kw.values())):
+                return None
+        elif not scalars(operands):
+            return None
+        steps.append([int(node.verb), 0, *operands])
+        node = node.subject
+    steps.reverse()
+    for number, step in enumerate(steps):
+        step[1] = number
+    return None if want is Want.NONE else (DO, (int(want), steps), {}, len(steps))
 
 
 def _call_plainly(reference: RemoteReference, program: Program, side: Side) -> Deferred[Any] | None:

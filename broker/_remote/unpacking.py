@@ -98,6 +98,18 @@ class Unpacker:
             return self._presenter.present(value, self.side.kinds.get(value))
         return value
 
+    def steps(self, forms: list[Any]) -> None:
+        """Unpack what is in the forms of steps, in place.
+
+        :raises BadValue: something in it is malformed.
+        :raises LimitExceeded: it is nested too deeply.
+        """
+        self._depth += 1
+        for index, form in enumerate(forms):
+            if type(form) is not list or not set(map(type, form)) <= _INTS:
+                forms[index] = self.value(form)
+        self._depth -= 1
+
     def _container(self, value: Any, kind: type) -> Any:
         if kind is list:
             return self._list(value)

@@ -124,13 +124,13 @@ class Step:
         """
         if type(form) is not list or len(form) < 2 or type(form[0]) is not int or type(form[1]) is not int:
             raise BadValue("a step is a list of a verb, a subject and operands")
-        verb, subject, operands = form[0], form[1], form[2:]
-        least, most = _OPERANDS.get(verb, (-1, -1))
-        if not least <= len(operands) <= most:
-            raise BadValue(f"there is no verb {brief(verb)} with {len(operands)} operands")
+        subject, count = form[1], len(form) - 2
+        known = _KNOWN.get(form[0])
+        if known is None or not known[1] <= count <= known[2]:
+            raise BadValue(f"there is no verb {brief(form[0])} with {count} operands")
         if not 0 <= subject < number:
             raise BadValue(f"step {number} works on a value that is not there yet")
-        return cls(Verb(verb), subject, *operands)
+        return cls(known[0], subject, *form[2:])
 
 
 #: Least and most operands of each verb.
@@ -156,6 +156,8 @@ _OPERANDS: Final[dict[int, tuple[int, int]]] = {
     Verb.VALUE: (0, 0),
     Verb.PUT: (1, 1),
 }
+#: For each number the verb, with the least and the most operands.
+_KNOWN: Final = {int(verb): (Verb(verb), *bounds) for verb, bounds in _OPERANDS.items()}
 
 _TWO: Final = "add sub mul matmul truediv floordiv mod pow lshift rshift xor lt le gt ge eq ne"
 _ASSIGNED: Final = "iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ixor ior"
