@@ -272,7 +272,7 @@ def _then(base: Expr, verb: Verb, *operands: Any) -> Expr:
 def _program(expression: Expr) -> tuple[RemoteReference, Program]:
     node, view = _node(expression), more_of(expression)[0]
     if view.transport.blocking:
-        raise TypeError("an expression about a proxy that waits is not awaited: use run(x)")
+        raise TypeError("an expression whose operations wait is not awaited: use run(x)")
     return node.reference, Program((node,), view)
 
 

@@ -51,10 +51,19 @@ def export(object: Any, policy: Policy = PB, *, transport: Transport = REACTOR) 
 def view_of(reference: RemoteReference, policy: Policy = LIVE) -> Referring:
     """Return the view of a connection's objects that leaves references what they are."""
     views = side_of(reference.broker).views
-    view = views.get(policy)
+    transport = _usual(reference)
+    key = (Referring, policy, transport)
+    view = views.get(key)
     if view is None:
-        view = views[policy] = Referring(policy)
+        view = views[key] = Referring(policy)
+        view.transport = transport
     return view
+
+
+def _usual(reference: RemoteReference) -> Transport:
+    """Return how operations run for who says nothing: they wait where the calls of references do."""
+    transport = side_of(reference.broker).transport
+    return REACTOR if transport is None else transport()
 
 
 def _holder(reference: RemoteReference, policy: Policy, transport: Transport) -> Holder:
@@ -93,17 +102,18 @@ def run(expression: Any) -> Any:
     return evaluate(expression, view_of=view_of)
 
 
-def live(target: Any, policy: Policy = LIVE, *, transport: Transport = REACTOR) -> Any:
+def live(target: Any, policy: Policy = LIVE, *, transport: Transport | None = None) -> Any:
     """Return the live proxy for a reference; a Deferred of it where operations do not wait.
 
     It costs one message if the owner has not said yet of what type the object is, and none otherwise.
 
     :param target: a reference or a proxy.
     :param policy: how the proxy compares, what it says, how arguments are passed.
-    :param transport: how operations run.
+    :param transport: how operations run; by default they wait where the calls of the reference do.
     :raises TypeError: it is neither.
     """
     found = _canonical(reference(target))
+    transport = transport or _usual(found)
     view = _holder(found, policy, transport)
     kind = kind_of(found)
     if kind is not None:

@@ -253,7 +253,10 @@ class Answer:
     def failed(self, failure: Failure) -> Failure:
         """Return the failure of a call that did not get as far as the object."""
         if failure.check(NoSuchMethod) and any(mark in failure.getErrorMessage() for mark in _NOT_TAKEN):
-            text = "the object takes no operations: its owner does not export it (see broker.transparent.export)"
+            text = (
+                "the object takes no operations: its owner does not export it (see broker.transparent.export); "
+                "if it is one of PB, call reference(x).callRemote(name)"
+            )
             return Failure(TypeError(text))
         return failure
 

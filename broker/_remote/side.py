@@ -44,6 +44,7 @@ class Side:
     :ivar streams: open streams of ours, by identity, each with what closes it.
     :ivar contexts: contexts of ours that the peer has entered and not left, in the order of entering.
     :ivar session: what served methods keep for the peer, see `broker._remote.publish.CallContext`.
+    :ivar transport: returns how operations of the calling thread run where it says nothing; None: they do not wait.
     :ivar lost: whether the connection is gone.
     """
 
@@ -61,6 +62,7 @@ class Side:
         self.streams: dict[int, Callable[[], object]] = {}
         self.contexts: list[Any] = []
         self.session: dict[Any, Any] = {}
+        self.transport: Callable[[], Any] | None = None
         self.lost = False
         broker.notifyOnDisconnect(self._closed)
 

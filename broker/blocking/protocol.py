@@ -6,15 +6,18 @@ the results themselves. What the peer calls here runs in workers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from broker._messages.messages import Call
 from broker._net.protocol import BrokerProtocol
+from broker._objects.reference import RemoteReference
 from broker._objects.serving import serve
 from broker._objects.waiter import Cancel
+from broker._remote.program import Program
+from broker._remote.sending import REACTOR, Transport, transmit
 from broker._remote.side import side_of
 from broker._session.events import Answered, Event, Opened, Quiet
 from broker.blocking.driver import NOT_PLAIN, Driver
@@ -25,6 +28,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["BlockingProtocol", "LineProtocol"]
+
+
+class _Outside:
+    """Has operations on references wait, as their calls do."""
+
+    blocking = True
+
+    def perform(self, reference: RemoteReference, program: Program) -> Any:
+        broker: Any = reference.broker
+        return broker.driver.wait(bound(broker), transmit, reference, program)
+
+    def __repr__(self) -> str:
+        return "OUTSIDE"
+
+
+_OUTSIDE: Final = _Outside()
 
 
 class BlockingProtocol(BrokerProtocol):
@@ -40,7 +59,11 @@ class BlockingProtocol(BrokerProtocol):
         self.driver = driver
         self.elsewhere = driver.elsewhere
         # Made here, lest two threads make one each.
-        side_of(self)
+        side_of(self).transport = self._transport
+
+    def _transport(self) -> Transport:
+        """Return how operations on references run: as their calls do."""
+        return REACTOR if self.driver.held() else _OUTSIDE
 
     def askPlainly(self, wait: Wait, target: int | bytes, method: bytes, args: Any, kw: Any) -> bool:
         """Send the usual kind of call, with plain arguments; return whether it was one."""

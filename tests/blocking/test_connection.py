@@ -19,7 +19,7 @@ from broker._objects.reference import RemoteReference
 from broker.blocking import connect, link_pair, run
 from broker.errors import DeadReferenceError, PBConnectionLost
 from broker.interfaces import IPerspective
-from broker.transparent import expr, program
+from broker.transparent import describe, expr, live, ops, program, same, value
 from tests.blocking.scene import Echo, Shop, Target, connected, in_threads, reactor, served, settled
 
 
@@ -85,10 +85,26 @@ def test_reference(in_dialect: str) -> None:
             root.callRemote("fail")
         with pytest.raises(AttributeError, match="nothing"):
             root.callRemote("nothing")
-        with pytest.raises(TypeError, match="takes no operations"):
+        with pytest.raises(TypeError, match=r"takes no operations.*reference\(x\)\.callRemote"):
             connection.root  # noqa: B018
         del other
         assert settled(connection, lambda: root.callRemote("echo", 1))["imports"] == 0
+
+
+def test_operations_on_a_reference_wait(in_dialect: str) -> None:
+    """An expression about a reference waits where the reference's own calls do."""
+    with connected(Shop()) as connection:
+        reference = connection.reference
+        assert run(expr(reference).price) == value(expr(reference).price) == 3
+        assert ops.len(expr(reference).goods) == 100
+        assert describe(reference).name == "Shop"
+        assert list(ops.iter(expr(reference).goods))[-1] == 99
+        assert live(reference).price == 3 and same(live(reference), connection.root)
+        with program(reference) as recorded:
+            recorded.note(1)
+        assert connection.root.noted() == [1]
+        with pytest.raises(TypeError, match=r"use run\(x\)"):
+            expr(reference).price.deferred()
 
 
 def test_being_called(in_dialect: str) -> None:
