@@ -30,6 +30,7 @@ from broker.transparent import (
     copy,
     export,
     expr,
+    live,
     ops,
     ref,
     stream,
@@ -618,3 +619,107 @@ def test_after_a_login(pairs: Pairs) -> None:
     pair = pairs(Portal(Realm(), [checker]))
     avatar = pair.result(pair.client_factory.login(UsernamePassword(b"ann", b"secret")))
     assert pair.result((expr(avatar).child(0).value + 1).deferred()) == 5
+
+
+class Goods:
+    """Has something of every kind; what is read and called most often goes a shorter way."""
+
+    number = 3
+    large = 1 << 500
+    text = "x" * 100_000
+    octets = b"\0r"
+    looks = (b"\0r", 1)
+    items = (1, "a", None)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    @property
+    def broken(self) -> int:
+        raise KeyError("broken")
+
+    @property
+    def lacking(self) -> int:
+        return self.nowhere  # type: ignore[attr-defined, no-any-return]
+
+    def give(self, what: Any, *, named: Any = None) -> Any:
+        self.calls += 1
+        return what if named is None else named
+
+    async def later(self, what: Any) -> Any:
+        return what
+
+    def fail(self) -> None:
+        raise ValueError("bad", 3)
+
+    def learn(self, value: Any) -> Any:
+        self.learned = value
+        return value
+
+
+def test_one_step_alone_is_asked_for_and_answered_as_any_program(pairs: Pairs) -> None:
+    asked: list[tuple[Verb, str]] = []
+
+    class Careful(Policy):
+        def check(self, session: Any, value: Any, verb: Verb, name: str) -> str:
+            asked.append((verb, name))
+            return super().check(session, value, verb, name)
+
+    policy = Careful(expose=LIVE.expose, results=LIVE.results, arguments=LIVE.arguments)
+    goods = Goods()
+    pair = pairs(export(goods, policy))
+    x = expr(pair.root)
+    for name in ("number", "large", "text", "octets", "looks", "items"):
+        assert pair.result(getattr(x, name).deferred()) == getattr(Goods, name)
+        assert pair.result(x.give(getattr(Goods, name)).deferred()) == getattr(Goods, name)
+        assert asked[-2:] == [(Verb.GET, name), (Verb.CALL, "give")]
+    assert len(asked) == 12
+    assert pair.result(x.give(1, named=b"n").deferred()) == b"n"
+    assert pair.result(x.later(5).deferred()) == 5
+    assert goods.calls == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "error"),
+    [
+        ("broken", None, KeyError),
+        ("lacking", None, AttributeError),
+        ("absent", None, HiddenName),
+        ("_private", None, HiddenName),
+        ("__class__", None, HiddenName),
+        ("absent", (1,), HiddenName),
+        ("__init__", (), HiddenName),
+        ("__repr__", (), HiddenName),
+        ("fail", (), ValueError),
+        ("give", (), TypeError),
+    ],
+)
+def test_one_step_alone_fails_as_any_program(
+    pairs: Pairs, name: str, args: tuple[Any, ...] | None, error: type[Exception]
+) -> None:
+    pair = pairs(export(Goods(), LIVE))
+    message = (":" if args is None else ".") + name
+    tag, form, step = pair.result(pair.root.callRemote(message, *(args or ())))
+    step_form = [int(Verb.GET), 0, name] if args is None else [int(Verb.CALL), 0, name, list(args), {}]
+    assert (tag, step) == (b"\0!", 1)
+    assert (tag, form, step) == do(pair, step_form)
+    assert error.__name__ in repr(form)
+
+
+def test_news_of_attributes_come_with_scalars(pairs: Pairs) -> None:
+    pair = pairs(export(Goods(), LIVE))
+    pair.result(expr(pair.root).give(1).deferred())
+    described = pair.result(live(pair.root))
+    assert "learned" not in dir(described)
+    assert pair.result(described.learn(4)) == 4
+    assert "learned" in dir(described) and pair.result(described.learned) == 4
+
+
+def test_a_chain_of_scalars_is_one_message(pairs: Pairs) -> None:
+    pair = pairs(export(Tree(), LIVE))
+    with counted(pair) as messages:
+        assert pair.result((expr(pair.root).child(0).value + 1).deferred()) == 5
+    assert messages.calls == messages.answers == 1
+    with pytest.raises(AttributeError) as caught:
+        pair.result((expr(pair.root).child(0).nothing + 1).deferred())
+    assert any("in step 2 of 3: " in note for note in getattr(caught.value, "__notes__", ["in step 2 of 3: "]))

@@ -228,3 +228,19 @@ def test_a_policy_of_ones_own_is_asked_for_everything() -> None:
     with pytest.raises(HiddenVerb):
         careful.check(None, Plain(), Verb.VALUE, "")
     assert asked == [(Verb.GET, "value"), (Verb.VALUE, "")]
+
+
+def test_what_is_decided_about_one_class_does_not_hold_for_another() -> None:
+    class Kind(type): ...
+
+    class Shape(metaclass=Kind):
+        format = 1
+
+    class Text(str, metaclass=Kind): ...
+
+    policy = LIVE.but()
+    assert allowed(policy, Shape, Verb.GET, "format")
+    # Of texts it walks attributes of its arguments, and both are instances of the same class.
+    assert not allowed(policy, Text, Verb.GET, "format")
+    assert not allowed(policy, Text("{}"), Verb.GET, "format")
+    assert allowed(policy, Plain(), Verb.GET, "value") and not allowed(policy, Plain(), Verb.SET, "value")
