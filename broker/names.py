@@ -23,7 +23,7 @@ from broker._remote.adapter import Owner
 from broker._remote.exported import Exported
 from broker._remote.expose import Expose
 from broker._remote.forms import CONTAINERS, SCALARS, Form, Rules
-from broker._remote.live import export
+from broker._remote.live import export, owner_under
 from broker._remote.names import SAFE
 from broker._remote.policy import Policy
 from broker._remote.presets import EXPOSED, LENT
@@ -117,7 +117,7 @@ class _Transparent:
     """Lends so that what peers get reads like a local object where they want it to."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self._owner = owner_under(policy)
         self._relay = Relay(LENT)
 
     def handle(self, value: Any) -> Referenceable:
@@ -134,7 +134,7 @@ class _Transparent:
             raise TypeError(
                 f"this {kind.__name__} is no plain value: export it, under a policy that says what it offers"
             )
-        return export(object, self._policy)
+        return self._owner.exported(object)
 
     def relay(self, reference: RemoteReference) -> Referenceable:
         """Return an adapter that forwards."""

@@ -91,16 +91,24 @@ class Owner:
     def adapter(self, side: Side, value: Any, override: Override | None = None) -> Exported:
         """Return the adapter by which a peer gets a reference to an object."""
         owner = self.under(override) if isinstance(override, Policy) else self
-        if owner.policy.shared:
+        owner._remember(value)
+        fresh = Exported(value, owner)
+        number = side.broker.session.exports.number_of(fresh.processUniqueID())
+        known = None if number is None else side.broker.localObjectForID(number)
+        return known if type(known) is Exported else fresh
+
+    def exported(self, value: Any) -> Exported:
+        """Return the adapter by which any peer is to get at an object."""
+        self._remember(value)
+        return Exported(value, self)
+
+    def _remember(self, value: Any) -> None:
+        if self.policy.shared:
             try:
                 self._shared[id(value)] = value
             except TypeError:
                 # Nothing can be remembered of an object without room for weak references.
                 pass
-        fresh = Exported(value, owner)
-        number = side.broker.session.exports.number_of(fresh.processUniqueID())
-        known = None if number is None else side.broker.localObjectForID(number)
-        return known if type(known) is Exported else fresh
 
     def was_shared(self, value: Any) -> bool:
         """Return whether an object was passed by reference before, and always is therefore."""

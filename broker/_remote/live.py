@@ -28,6 +28,7 @@ __all__ = [
     "export",
     "expr",
     "live",
+    "owner_under",
     "program",
     "reference",
     "release",
@@ -44,8 +45,14 @@ def export(object: Any, policy: Policy = PB, *, transport: Transport = REACTOR) 
     :param policy: what peers may do with it, and in which form results cross.
     :param transport: how operations of the object's own code on objects of the peer run; by default they are Deferreds.
     """
-    presenter = None if policy.describe == "no" else Holder(policy.lent, transport)
-    return Exported(object, Owner(policy, presenter))
+    return owner_under(policy, transport).exported(object)
+
+
+def owner_under(policy: Policy, transport: Transport = REACTOR) -> Owner:
+    """Return what exports objects that know of each other: where their policy says so, one that is a result of
+    another's method goes by reference. The parameters are those of `export`.
+    """
+    return Owner(policy, None if policy.describe == "no" else Holder(policy.lent, transport))
 
 
 def view_of(reference: RemoteReference, policy: Policy = LIVE) -> Referring:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from broker import Referenceable, Root
-from broker.errors import NameTaken, NotAllowed, UnknownName
+from broker.errors import InsecureJelly, NameTaken, NotAllowed, UnknownName
 from broker.names import WRITE, Directory, directory
 from broker.service import BuiltinRoot
 from broker.testing import Pair
 from broker.testing.harness import Pairs
-from broker.transparent import LIVE, describe, export, expr, live, reference, transmit, value
+from broker.transparent import EXPOSED, LIVE, describe, export, expose, expr, live, reference, transmit, value
 from tests.directory.test_directory import Counter, Shop, settle
 from tests.remote.scene import Waiting, counted
 
@@ -54,6 +54,37 @@ def test_what_is_fetched_is_a_proxy_at_once(pairs: Pairs) -> None:
     with pytest.raises(AttributeError):
         root.close()
     assert describe(root).doc("fetch").startswith("fetch(name")
+
+
+class Room:
+    """What is registered: it returns itself, and another one that may be registered or not."""
+
+    def __init__(self, other: Any = None) -> None:
+        self.other = other
+
+    @expose
+    def me(self) -> Room:
+        return self
+
+    @expose
+    def next(self) -> Any:
+        return self.other
+
+
+def test_objects_with_names_come_back_as_proxies(pairs: Pairs) -> None:
+    """As Pyro has it: what is registered is a proxy wherever it turns up, what is not may not be sent."""
+    names, hall = directory(), Room(Room())
+    names.export(hall, "hall")
+    names.export(Room(hall), "door")
+    pair = pairs(names)
+    root = live(pair.root, transport=Waiting(pair))
+    found = root.fetch("hall")
+    assert found.me() is found
+    assert root.fetch("door").next() is found
+    with pytest.raises(InsecureJelly, match="Room may not be sent"):
+        found.next()
+    alone = pairs(export(Room(), EXPOSED))
+    assert reference(alone.result(expr(alone.root).me().deferred())).broker is alone.client
 
 
 def test_handles_are_proxies(pairs: Pairs) -> None:
