@@ -1,4 +1,4 @@
-"""The bytes of a message that is too large for a frame: in parts, as they were written, for it goes in pieces anyway."""
+"""The bytes of a message that is too large for a frame: in parts, as they were written."""
 
 from __future__ import annotations
 
