@@ -11,7 +11,7 @@ from broker._objects.reference import RemoteReference
 from broker._remote.faults import describe_exception
 from broker._remote.held import Held, reference_of, state_of
 from broker._remote.iterators import AsyncRemoteIterator, make_exact
-from broker._remote.names import clean, is_dunder, is_local
+from broker._remote.names import forwarded
 from broker._remote.program import HasNode, Node, Program, View, more_of, node_of, text_of
 from broker._remote.sending import transmit
 from broker._remote.verbs import INPLACE, OPERATORS, Verb, Want
@@ -50,9 +50,10 @@ class Expr(HasNode):
     # What builds another one.
 
     def __getattr__(self, name: str) -> Expr:
-        if is_local(name) or is_dunder(name):
+        found = forwarded(name)
+        if found is None:
             raise AttributeError(f"{name!r} is not forwarded")
-        return _then(self, Verb.GET, clean(name))
+        return _then(self, Verb.GET, found)
 
     def __call__(self, /, *args: Any, **kw: Any) -> Expr:
         node = _node(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -19,7 +20,7 @@ from unicodedata import normalize
 
 from broker.errors import BadValue
 
-__all__ = ["FORWARDED", "INTERPRETER", "SAFE", "clean", "denied", "is_dunder", "is_local"]
+__all__ = ["FORWARDED", "INTERPRETER", "SAFE", "clean", "denied", "forwarded", "is_dunder", "is_local"]
 
 #: The longest name that is looked at.
 _LONGEST: Final = 255
@@ -100,6 +101,15 @@ def is_dunder(name: str) -> bool:
 def is_local(name: str) -> bool:
     """Return whether a proxy answers for a name itself, without asking anybody."""
     return name in _LOCAL or name.startswith(_LOCAL_PREFIXES)
+
+
+@lru_cache(maxsize=4096)
+def forwarded(name: str) -> str | None:
+    """Return a name that a proxy was asked for as Python spells it; None if the proxy answers for it itself.
+
+    :raises BadValue: it is too long.
+    """
+    return None if is_local(name) or is_dunder(name) else clean(name)
 
 
 def denied(value: Any, name: str) -> bool:

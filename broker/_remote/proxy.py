@@ -14,7 +14,7 @@ from broker._objects.reference import RemoteReference
 from broker._remote.atoms import scalars
 from broker._remote.descriptors import ABCS, Descriptor
 from broker._remote.held import Held, HeldState, set_state, state_of
-from broker._remote.names import clean, is_dunder, is_local
+from broker._remote.names import clean, forwarded, is_dunder, is_local
 from broker._remote.operate import local_text, perform
 from broker._remote.program import HasNode, more_of
 from broker._remote.side import Kind, side_of
@@ -99,9 +99,10 @@ class Live(Proxy):
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        if is_local(name) or is_dunder(name):
+        found = forwarded(name)
+        if found is None:
             raise AttributeError(f"{name!r} is not forwarded")
-        name = clean(name)
+        name = found
         state = state_of(self)
         kind = state.kind
         if name in kind.descriptor.methods:

@@ -148,9 +148,9 @@ class Run:
             # The program goes on with the object; the peer is told that it is the one it has.
             result = SAME if last and step.subject == 0 else result
         if not self.homes and self.override is None and type(result) not in _MARKED:
-            policy = self.policies[step.subject]
-        else:
-            policy = self._policy_of(result, step)
+            self._proceeded(result, self.policies[step.subject], last)
+            return
+        policy = self._policy_of(result, step)
         if type(result) is Said and not last:
             # What the server has said to give away may be worked on.
             policy, result = result.policy or policy, result.value
@@ -158,6 +158,9 @@ class Run:
         if type(result) is Exported and not last:
             result = result.object
             self.homes[id(result)] = (result, policy)
+        self._proceeded(result, policy, last)
+
+    def _proceeded(self, result: Any, policy: Policy, last: bool) -> None:
         if not last and self._withheld(result, policy):
             # What could not be had as a result is not to be had on the way to one.
             raise HiddenVerb(f"a {type(result).__name__} is not offered")
@@ -167,9 +170,9 @@ class Run:
     def _withheld(self, result: Any, policy: Policy) -> bool:
         if isinstance(result, INTERPRETER):
             return True
-        if self.override is not None or id(result) in self.homes or self.was_shared(result):
+        if policy.results.form(result) is not Form.REFUSE:
             return False
-        return policy.results.form(result) is Form.REFUSE
+        return self.override is None and id(result) not in self.homes and not self.was_shared(result)
 
     def _policy_of(self, result: Any, step: Step) -> Policy:
         if type(result) is Exported:
