@@ -207,18 +207,50 @@ def documentation(value: Any, policy: Policy, session: Any) -> dict[str, list[st
     _, descriptor = describe(value, policy, session)
     found = {"": _document(kind)} if full else {}
     for name in descriptor.methods:
-        method = _static(type(value), policy.check(session, value, Verb.CALL, name))
+        real = policy.check(session, value, Verb.CALL, name)
+        method = _static(type(value), real)
         said = publication(method)
         if full if said is None else said.doc:
-            found[name] = _document(method, said is not None and said.ctx)
+            found[name] = _document(method, said is not None and said.ctx, _takes_self(type(value), real))
     return found
 
 
-def _document(thing: Any, ctx: bool = False) -> list[str | None]:
+def _takes_self(kind: type, name: str) -> bool:
+    """Return whether a method of a class is given what it is read from."""
+    found = inspect.getattr_static(kind, name, None)
+    return not isinstance(found, (staticmethod, type)) and hasattr(type(found), "__get__")
+
+
+class _Text:
+    """An annotation that is a text already: shown as it was written."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _unquoted(annotation: Any) -> Any:
+    return _Text(annotation) if isinstance(annotation, str) else annotation
+
+
+def _document(thing: Any, ctx: bool = False, bound: bool = False) -> list[str | None]:
+    """Return signature and documentation.
+
+    :param ctx: whether callers do not pass the parameter of that name.
+    :param bound: whether they do not pass the first one.
+    """
     try:
         found = inspect.signature(thing)
-        kept = [parameter for name, parameter in found.parameters.items() if not (ctx and name == "ctx")]
-        signature: str | None = str(found.replace(parameters=kept))
+        kept = [
+            parameter.replace(annotation=_unquoted(parameter.annotation))
+            for number, (name, parameter) in enumerate(found.parameters.items())
+            if not (ctx and name == "ctx")
+            and not (bound and number == 0 and parameter.kind < inspect.Parameter.VAR_POSITIONAL)
+        ]
+        result = _unquoted(found.return_annotation)
+        signature: str | None = str(found.replace(parameters=kept, return_annotation=result))
     except (ValueError, TypeError):
         signature = None
     doc = getattr(thing, "__doc__", None)

@@ -75,7 +75,7 @@ def test_names_of_the_command_line(endpoint: str) -> None:
 def test_an_object_is_described_or_called(endpoint: str) -> None:
     output, errors, code = broker("fetch", endpoint, "shop")
     assert output == (
-        "an object of type Shop\n  buy(...)\n  price(self, what: str, cups: int = 1) -> int  Say what it costs.\n"
+        "an object of type Shop\n  buy(...)\n  price(what: str, cups: int = 1) -> int  Say what it costs.\n"
     )
     assert (errors, code) == ("", 0)
     assert broker("fetch", endpoint, "shop", "price", "tea", "--kw", "cups=2") == ("6\n", "", 0)

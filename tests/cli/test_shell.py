@@ -121,9 +121,9 @@ def test_statements_are_run_and_values_shown(shop: str) -> None:
 def test_help_says_what_is_offered(shop: str) -> None:
     output, errors, code = shell(shop, "help(root)\nhelp(root.price)\nhelp(len)")
     lines = output.splitlines()
-    assert lines[:2] == ["an object of type Shop", "  fail(self)"]
-    assert "  price(self, tea: str, cups: int = 1) -> int  Say what it costs." in lines
-    assert "price(self, tea: str, cups: int = 1) -> int\n    Say what it costs.\n" in output
+    assert lines[:2] == ["an object of type Shop", "  fail()"]
+    assert "  price(tea: str, cups: int = 1) -> int  Say what it costs." in lines
+    assert "price(tea: str, cups: int = 1) -> int\n    Say what it costs.\n" in output
     assert "Help on built-in function len" in output and (errors, code) == ("", 0)
 
 

@@ -330,10 +330,25 @@ def test_documentation_and_signatures(pairs: Pairs) -> None:
         def method(self, one: int, *, two: str = "x") -> None:
             """Do it."""
 
+        @staticmethod
+        def still(one: list[Any]) -> None:
+            pass
+
+        @classmethod
+        def classy(cls, one: Unknown = None) -> None:  # type: ignore[name-defined]  # noqa: F821
+            pass
+
+        def any(*args: int) -> None:
+            pass
+
     pair, proxy = proxied(pairs, Documented())
     told = describe(proxy)
     assert told.doc() == "About it." and told.doc("method") == "Do it."
-    assert "one" in (told.signature("method") or "") and told.methods == ("method",)
+    assert told.signature("method") == "(one: int, *, two: str = 'x') -> None"
+    assert told.signature("still") == "(one: list[Any]) -> None"
+    assert told.signature("classy") == "(one: Unknown = None) -> None"
+    assert told.signature("any") == "(*args: int) -> None"
+    assert told.methods == ("any", "classy", "method", "still")
     assert told.mro[0].endswith("Documented") and told.doc("nosuch") is None
     assert "method" in repr(told) and "method" in dir(proxy)
 

@@ -140,7 +140,7 @@ def test_documentation_is_read_only_where_it_may_be(pairs: Pairs) -> None:
     _, shop = proxied(pairs, Shop(), EXPOSED)
     described = describe(shop)
     assert described.doc("buy") == "Buy something."
-    assert "what: 'str', count: 'int' = 1" in described.signature("buy")
+    assert "what: str, count: int = 1" in described.signature("buy")
     assert (described.doc("price"), described.signature("price")) == (None, None)
 
 
