@@ -80,6 +80,7 @@ KEPT: Final = Policy(
 REQUESTS: Final = Policy(
     expose=Expose(names=frozenset(VERBS)),
     results=Rules(SCALARS | CONTAINERS, [(Jellyable, Form.COPY)]),
+    title="directory",
     describe="full",
     lend=LENT,
 )

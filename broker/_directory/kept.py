@@ -29,6 +29,9 @@ _TABLE: Final = """
 class Unusable(ValueError):
     """The file of names cannot be read or written, or is something else."""
 
+    # The name by which users import it, which tracebacks show.
+    __module__ = "broker.names"
+
 
 class Kept(NamedTuple):
     """One name in the file.

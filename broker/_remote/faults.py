@@ -37,6 +37,9 @@ _OURS: Final[dict[str, type[BaseException]]] = {wire_name(cls): cls for cls in (
 class RemoteTraceback(Exception):
     """The traceback of the process where an exception was raised, as the last cause of what was made of it here."""
 
+    # The name by which users import it, which tracebacks show.
+    __module__ = "broker.transparent"
+
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0] if self.args else ""}"""'
 

@@ -38,6 +38,8 @@ _DEPTH: Final = 100
 class Foreign(Refused, InsecureJelly):
     """A reference to an object of a third party, which the policy does not let pass."""
 
+    __module__ = Refused.__module__
+
 
 class Lender(Protocol):
     """What offers objects that are passed by reference, see `broker._remote.adapter.Owner`."""

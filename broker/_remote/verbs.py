@@ -73,15 +73,21 @@ class Want(IntEnum):
 class Refused(Consequence, Exception):
     """The policy of an object does not allow what was asked of it; nothing ran."""
 
+    # The name by which users import it, which tracebacks show.
+    __module__ = "broker.transparent"
     fault = "remote"
 
 
 class HiddenName(Refused, AttributeError):
     """The object has no attribute of that name on offer: there is none, or it is not for the one who asks."""
 
+    __module__ = Refused.__module__
+
 
 class HiddenVerb(Refused, TypeError):
     """The object does not offer that operation."""
+
+    __module__ = Refused.__module__
 
 
 class Result:

@@ -22,6 +22,9 @@ __all__ = ["CannotWait", "Wait", "bound", "check_thread", "expired", "raised"]
 class CannotWait(RuntimeError):
     """The thread that called may not wait: it runs the reactor, an asyncio task, or the connection itself."""
 
+    # The name by which users import it, which tracebacks show.
+    __module__ = "broker.blocking"
+
 
 class Wait:
     """One thread's wait for one result.

@@ -129,7 +129,7 @@ class _Visit(Visit):
 
 
 _OWN: Final = ("echo", "methods", "ping", "sleep", "time", "version")
-_OFFERED: Final = OFFERED.but(expose=Expose(names=frozenset((*VERBS, *_OWN))))
+_OFFERED: Final = OFFERED.but(title="built-in root", expose=Expose(names=frozenset((*VERBS, *_OWN))))
 
 
 class _ForUser(Referenceable):

@@ -54,6 +54,10 @@ def test_what_is_fetched_is_a_proxy_at_once(pairs: Pairs) -> None:
     with pytest.raises(AttributeError):
         root.close()
     assert describe(root).doc("fetch").startswith("fetch(name")
+    assert describe(root).signature("fetch") == "(name: str, want: str = 'auto') -> Any"
+    assert repr(root).startswith("<Live directory ")
+    with pytest.raises(AttributeError, match="'directory' object has no attribute 'fetsch'"):
+        root.fetsch("shop")
 
 
 class Room:
@@ -143,7 +147,7 @@ def test_the_builtin_root_reads_like_a_local_object(pairs: Pairs) -> None:
     for name in ("names", "root", "serve", "for_user", "_table"):
         with pytest.raises(AttributeError):
             getattr(root, name)
-    assert reference(root) != pair.root
+    assert reference(root) != pair.root and describe(root).name == "built-in root"
 
 
 def test_a_directory_without_transparent_objects_says_so(pairs: Pairs) -> None:

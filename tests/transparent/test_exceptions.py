@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from broker import Registry, globalRegistry
+from broker import Registry, blocking, globalRegistry, names, transparent
 from broker._remote.faults import describe_exception, rebuild
 from broker.errors import BadValue, RemoteError
 from broker.testing.harness import Pairs
-from broker.transparent import LIVE, RemoteTraceback, export, expr
+from broker.transparent import LIVE, Expose, HiddenVerb, RemoteTraceback, export, expr
 from tests.remote.scene import Waiting, proxied
 
 
@@ -284,3 +284,20 @@ def test_the_waiting_transport_is_a_transport(pairs: Pairs) -> None:
 
     transport: Transport = Waiting(pairs(export(Raises(), LIVE)))
     assert transport.blocking
+
+
+@pytest.mark.parametrize("door", [transparent, blocking, names])
+def test_tracebacks_name_errors_as_they_are_imported(door: Any) -> None:
+    errors = [getattr(door, name) for name in door.__all__]
+    errors = [one for one in errors if isinstance(one, type) and issubclass(one, BaseException)]
+    assert errors
+    for one in errors:
+        assert "._" not in one.__module__ and getattr(sys.modules[one.__module__], one.__qualname__) is one
+
+
+def test_refusals_arrive_under_their_public_name(pairs: Pairs) -> None:
+    pair, _ = proxied(pairs, Raises(), LIVE.but(expose=Expose(names=frozenset(("plain",)))))
+    with pytest.raises(HiddenVerb) as caught:
+        pair.result(expr(pair.root)[0].deferred())
+    assert f"{type(caught.value).__module__}.{type(caught.value).__qualname__}" == "broker.transparent.HiddenVerb"
+    assert caught.value.remoteType == b"broker.transparent.HiddenVerb"  # type: ignore[attr-defined]
