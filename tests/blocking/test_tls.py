@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.blocking import connect, serve
-from tests.blocking.scene import Echo, Shop, in_threads
+from tests.blocking.scene import Echo, Shop, in_threads, reactor
 
 pytest.importorskip("OpenSSL", reason="TLS is an optional dependency")
 # Twisted still gives it the objects that it would rather have replaced.
@@ -30,10 +30,10 @@ def test_calls_from_many_threads_over_tls(tmp_path: Path) -> None:
     (trusted / "cert.pem").write_text(public)
     where = f"ssl:0:privateKey={tmp_path}/key.pem:certKey={trusted}/cert.pem:interface=127.0.0.1"
     for root in (Shop(), Echo()):
-        with serve(root, where) as server:
+        with serve(root, where, reactor=reactor()) as server:
             port = server.endpoint.rsplit(":", 1)[1]
             assert server.endpoint.startswith("tls:")
-            with connect(f"tls:localhost:{port}:trustRoots={trusted}") as connection:
+            with connect(f"tls:localhost:{port}:trustRoots={trusted}", reactor=reactor()) as connection:
                 if isinstance(root, Shop):
                     shop = connection.root
                     got: dict[int, list[tuple[int, int]]] = {}
@@ -47,4 +47,4 @@ def test_calls_from_many_threads_over_tls(tmp_path: Path) -> None:
                 else:
                     assert connection.reference.callRemote("echo", "x" * 300_000) == "x" * 300_000
             with pytest.raises(Exception, match=r"(?i)certificate|verify|closed|lost"):
-                connect(f"tls:localhost:{port}")
+                connect(f"tls:localhost:{port}", reactor=reactor())
