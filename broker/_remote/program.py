@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from broker._objects.reference import RemoteReference
 from broker._remote.held import Pending, state_of
 from broker._remote.policy import Policy
+from broker._remote.side import side_of
 from broker._remote.verbs import INPLACE, Verb, Want
 from broker._values.path import brief
 
@@ -233,6 +234,10 @@ _SIGNS: Final = {
 }
 
 
+#: The name under which a peer serves its root object.
+_ROOT: Final = ("root", b"root")
+
+
 def text_of(node: Node) -> str:
     """Return an operation as one would write it in Python."""
     return _text(node, 12)
@@ -240,7 +245,7 @@ def text_of(node: Node) -> str:
 
 def _text(node: Node, depth: int) -> str:
     if node.verb is None or node.subject is None:
-        return "it"
+        return _object(node.reference)
     if not depth:
         return "..."
     subject = _text(node.subject, depth - 1)
@@ -263,6 +268,17 @@ def _text(node: Node, depth: int) -> str:
         return f"{_operand(parts[0], depth)} in {subject}"
     name = parts[0] if node.verb is Verb.CONV else node.verb.name.lower()
     return f"{name}({subject})"
+
+
+def _object(reference: Any) -> str:
+    """Return what an object is called: the root, or by its type, if that is known."""
+    if not isinstance(reference, RemoteReference):
+        return "it"
+    side = side_of(reference.broker)
+    if reference.luid in _ROOT or any(side.numbered.get(name) == reference for name in _ROOT):
+        return "root"
+    kind = side.kinds.get(reference)
+    return "it" if kind is None else kind.descriptor.name
 
 
 def _operator(subject: str, depth: int, name: str, reflected: bool, *others: Any) -> str:

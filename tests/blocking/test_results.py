@@ -7,9 +7,9 @@ import threading
 import pytest
 from twisted.internet.defer import CancelledError
 
-from broker.blocking import AsyncResult, async_, timed
+from broker.blocking import AsyncResult, async_, connect, timed
 from broker.errors import DeadlineExceeded
-from tests.blocking.scene import Echo, Shop, connected, settled
+from tests.blocking.scene import Echo, Shop, connected, served, settled
 
 
 def test_life_of_a_result(in_dialect: str) -> None:
@@ -86,7 +86,7 @@ def test_expiry(in_dialect: str) -> None:
         root = connection.root
         before = settled(connection, lambda: [root.child().echo(0), root.echo(0), root.echo(0)])
         result = timed(root.wait_for_child, 0.03)()
-        with pytest.raises(DeadlineExceeded, match="wait_for_child.*0.03"):
+        with pytest.raises(DeadlineExceeded, match=r"no answer to root\.wait_for_child\(\) within 0\.03"):
             result.wait()
         assert result.expired and not result.ready and not result.error
         with pytest.raises(TimeoutError):
@@ -121,3 +121,18 @@ def test_expiry_wakes_the_thread_that_reads() -> None:
         with pytest.raises(CancelledError):
             other.value  # noqa: B018
         shop.gate.set()
+
+
+def test_calls_wait_behind_one_that_was_given_up_but_only_those_of_its_client() -> None:
+    shop = Shop()
+    with served(shop) as server, connect(server.endpoint) as one, connect(server.endpoint) as other:
+        shop.keep(shop.child())
+        shop.kept[0].gate = shop.gate
+        with pytest.raises(DeadlineExceeded, match=r"to Shop\.wait\(1\) within"):
+            timed(one.root.kept[0].wait, 0.03)(1).wait()
+        behind = async_(one.root.note)("behind")
+        other.root.note("other")
+        assert not behind.ready
+        shop.gate.set()
+        behind.wait()
+        assert shop.log == ["other", "behind"]

@@ -130,7 +130,7 @@ def test_a_failure_says_where(pairs: Pairs) -> None:
     pair = pairs(export(tree, LIVE))
     error = pair.failure((expr(pair.root).child(0).fail().nothing + 1).deferred())
     assert isinstance(error, ValueError) and error.args == ("bad", 3)
-    assert error.__notes__ == ["in step 2 of 4: (it.child(0).fail().nothing + 1)"]
+    assert error.__notes__ == ["in step 2 of 4: (root.child(0).fail().nothing + 1)"]
     assert tree.children, "the steps before it ran"
 
 
@@ -193,9 +193,9 @@ def test_expressions_are_quiet(pairs: Pairs) -> None:
     pair = pairs(export(Tree(), LIVE))
     x = expr(pair.root)
     with counted(pair) as messages:
-        assert repr(x.child(0).value + 4) == "<Expr (it.child(0).value + 4)>"
-        assert repr(x.items[1:2]) == "<Expr it.items[a slice]>"
-        assert str(x) == "<Expr it>" and hash(x) == hash(x) and len({x, x.a}) == 2
+        assert repr(x.child(0).value + 4) == "<Expr (root.child(0).value + 4)>"
+        assert repr(x.items[1:2]) == "<Expr root.items[a slice]>"
+        assert str(x) == "<Expr root>" and hash(x) == hash(x) and len({x, x.a}) == 2
         assert not isinstance(x, Deferred) and dir(x) == ["deferred", "once"]
         assert succeed(x).result is x
         for wrong in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -375,7 +375,7 @@ def test_a_block_stops_at_the_first_failure(pairs: Pairs) -> None:
 
     error = pair.failure(change())
     assert isinstance(error, ValueError) and "step 2 of 3" in error.__notes__[0]
-    assert "it.value = 1; it.fail(); it.value = 2" in error.__notes__[0]
+    assert "root.value = 1; root.fail(); root.value = 2" in error.__notes__[0]
     assert tree.value == 1
 
 
