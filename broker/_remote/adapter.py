@@ -46,6 +46,10 @@ _MESSAGE: Final = DO.decode()
 class References:
     """Shows objects of the peer as what they are: references."""
 
+    def served(self, side: Side) -> Presenter:
+        """Return this: references do what their connection does."""
+        return self
+
     def present(self, reference: RemoteReference, kind: Kind | None) -> Any:
         """Return the reference."""
         return reference
@@ -192,7 +196,7 @@ class Owner:
             homes[id(value)] = (value, come.owner.policy)
             return value
 
-        unpacker = Unpacker(side, self.presenter, home, self.policy.quota.types, self._family.find)
+        unpacker = Unpacker(side, self.presenter.served(side), home, self.policy.quota.types, self._family.find)
         want, notes = Want.AUTO, None
         if message == _MESSAGE:
             want, steps, notes = self._program(unpacker, arguments)

@@ -11,7 +11,7 @@ from broker._remote.iterators import AsyncRemoteIterator, Buffer, RemoteIterator
 from broker._remote.policy import Policy
 from broker._remote.proxy import make_proxy
 from broker._remote.sending import REACTOR, Alone, Transport
-from broker._remote.side import Kind
+from broker._remote.side import Kind, Side
 from broker._remote.unpacking import Batch
 from broker._remote.verbs import Want
 
@@ -55,6 +55,16 @@ class Holder(Referring):
         self.alone: Alone | None = getattr(transport, "alone", None) if usual else None
         self.active = not policy.inert if active is None else active
         self._activated: Holder | None = self if self.active else None
+
+    def served(self, side: Side) -> Holder:
+        """Return the view for code that is served over a connection: where it may wait, it waits."""
+        if side.elsewhere is None or self.transport.blocking:
+            return self
+        key = (self.policy, side.elsewhere, self.active)
+        view: Holder | None = side.views.get(key)
+        if view is None:
+            view = side.views[key] = Holder(self.policy, side.elsewhere, self.active)
+        return view
 
     def activated(self) -> Holder:
         """Return the view in which proxies are active; what they return is active too if the policy says so."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from broker._remote.adapter import Owner
     from broker._remote.forms import Rules
     from broker._remote.packing import Packer
-    from broker._remote.unpacking import Batch
+    from broker._remote.side import Side
+    from broker._remote.unpacking import Batch, Presenter
 
 __all__ = ["Compiler", "HasNode", "Node", "Program", "View", "more_of", "node_of", "text_of"]
 
@@ -35,6 +36,9 @@ class View(Protocol):
 
     def present_stream(self, reference: RemoteReference | None, batch: Batch) -> Any:
         """Return what stands for a stream of the peer."""
+
+    def served(self, side: Side) -> Presenter:
+        """Return what shows objects of the peer to code that is served over a connection."""
 
 
 class Node:

@@ -45,6 +45,7 @@ class Side:
     :ivar contexts: contexts of ours that the peer has entered and not left, in the order of entering.
     :ivar session: what served methods keep for the peer, see `broker._remote.publish.CallContext`.
     :ivar transport: returns how operations of the calling thread run where it says nothing; None: they do not wait.
+    :ivar elsewhere: how operations run in code that is served elsewhere than where messages are read; None: nothing is.
     :ivar lost: whether the connection is gone.
     """
 
@@ -63,6 +64,7 @@ class Side:
         self.contexts: list[Any] = []
         self.session: dict[Any, Any] = {}
         self.transport: Callable[[], Any] | None = None
+        self.elsewhere: Any = None
         self.lost = False
         broker.notifyOnDisconnect(self._closed)
 

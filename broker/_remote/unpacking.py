@@ -39,6 +39,9 @@ class Batch:
 class Presenter(Protocol):
     """What decides how this side shows objects of the peer, see `broker._remote.holder.Holder`."""
 
+    def served(self, side: Side) -> Presenter:
+        """Return what shows them to code that is served over a connection."""
+
     def present(self, reference: RemoteReference, kind: Kind | None) -> Any:
         """Return what stands for an object of the peer."""
 

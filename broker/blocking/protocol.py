@@ -59,7 +59,8 @@ class BlockingProtocol(BrokerProtocol):
         self.driver = driver
         self.elsewhere = driver.elsewhere
         # Made here, lest two threads make one each.
-        side_of(self).transport = self._transport
+        side = side_of(self)
+        side.transport, side.elsewhere = self._transport, _OUTSIDE
 
     def _transport(self) -> Transport:
         """Return how operations on references run: as their calls do."""

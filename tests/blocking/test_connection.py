@@ -19,8 +19,9 @@ from broker._objects.reference import RemoteReference
 from broker.blocking import connect, link_pair, run
 from broker.errors import DeadReferenceError, PBConnectionLost
 from broker.interfaces import IPerspective
-from broker.transparent import describe, expr, live, ops, program, same, value
-from tests.blocking.scene import Echo, Shop, Target, connected, in_threads, reactor, served, settled
+from broker.names import WRITE, directory
+from broker.transparent import describe, export, expose, expr, live, ops, program, same, value
+from tests.blocking.scene import OPEN, Echo, Shop, Target, connected, in_threads, reactor, served, settled
 
 
 def test_live_root(in_dialect: str) -> None:
@@ -282,3 +283,23 @@ def test_pair() -> None:
     # The other end may notice a moment later.
     with pytest.raises((DeadReferenceError, PBConnectionLost)):
         there.peer_gw().echo(1)
+
+
+class Teller:
+    @expose
+    def call(self, function: Any, *args: Any) -> Any:
+        return function(*args)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_served_may_wait_however_it_was_exported(named: bool) -> None:
+    shop: Any
+    if named:
+        names = directory(WRITE)
+        names.export(Teller(), "shop")
+        root: Any = names
+    else:
+        root = export(Teller(), OPEN)
+    with connected(root) as connection:
+        shop = connection.root.fetch("shop") if named else connection.root
+        assert shop.call(lambda value: value + 1, 2) == 3
