@@ -169,7 +169,7 @@ def test_the_exit_code_is_that_of_the_statements(shop: str) -> None:
 
 def test_a_call_may_have_a_timeout(shop: str) -> None:
     output, errors, code = shell(shop, "root.wait(1)", "--timeout", "0.5")
-    last = "broker.errors.DeadlineExceeded: no answer to it.wait(1) within 0.5 seconds"
+    last = "broker.errors.DeadlineExceeded: no answer to root.wait(1) within 0.5 seconds"
     assert (output, errors.splitlines()[-1], code) == ("", last, 1)
 
 
