@@ -18,6 +18,8 @@ from broker import _about
 _FORM = os.environ.get("BROKER_FORM")
 
 _MAKE_FAILURE = Failure.__init__
+#: How many tests are over.
+_over = 0
 
 # No deadline: a shared machine may take any time for one example. In CI the examples are the same in every run, so that
 # a red run can be repeated; elsewhere they are drawn anew.
@@ -49,6 +51,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """And what is kept of tests that are over: their reports, and the modules that they were the first to need."""
+    global _over
+    _over += 1
+    if _over % 100 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
