@@ -15,7 +15,7 @@ from broker._net.leaving import GRACE
 from broker._objects.reference import RemoteReference
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 
-__all__ = ["Listener", "connect", "serve"]
+__all__ = ["Listener", "connect", "introduce", "meet", "serve"]
 
 
 @implementer(IListeningPort)
@@ -50,6 +50,26 @@ class Listener:
     def getHost(self) -> IAddress:
         """Return the address."""
         return self._port.getHost()
+
+
+def introduce(factory: ClientFactory, credentials: Any, mind: Any) -> Deferred[Any]:
+    """Log in, or without credentials ask for the root object; return a Deferred of a reference."""
+    return factory.getRootObject() if credentials is None else factory.login(credentials, mind)
+
+
+async def meet(where: IStreamClientEndpoint, factory: ClientFactory, credentials: Any, mind: Any) -> Any:
+    """Connect, and see `introduce`; what comes of it is a reference.
+
+    :raises ConnectionError: the endpoint made no connection.
+    """
+    connection: Any = await where.connect(factory)
+    if connection is None:
+        raise ConnectionError("the endpoint made no connection")
+    try:
+        return await introduce(factory, credentials, mind)
+    except BaseException:
+        factory.abort(connection)
+        raise
 
 
 def connect(
@@ -103,19 +123,7 @@ def connect(
         keepalive=keepalive,
     )
 
-    async def connecting() -> RemoteReference:
-        connection = await where.connect(factory)
-        if connection is None:
-            raise ConnectionError("the endpoint made no connection")
-        try:
-            if credentials is None:
-                return await factory.getRootObject()
-            return await factory.login(credentials, mind)
-        except BaseException:
-            factory.abort(connection)
-            raise
-
-    result = ensureDeferred(connecting())
+    result = ensureDeferred(meet(where, factory, credentials, mind))
     if timeout is not None:
         result.addTimeout(timeout, reactor)
     return result

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from broker._limits import Limits
+from broker._net.connect import introduce, meet
 from broker._net.endpoints import parse_client
 from broker._net.factory import ClientFactory, ServerFactory
 from broker._remote.live import live as _live
@@ -201,11 +202,7 @@ def _met(protocol: Any, factory: ClientFactory, credentials: Any, mind: Any) -> 
     if protocol.disconnected:
         # Before anybody could ask: nobody would be told any more.
         return fail(PBConnectionLost("the other end has hung up"))
-    return _introduced(factory, credentials, mind)
-
-
-def _introduced(factory: ClientFactory, credentials: Any, mind: Any) -> Deferred[Any]:
-    return factory.getRootObject() if credentials is None else factory.login(credentials, mind)
+    return introduce(factory, credentials, mind)
 
 
 def _connected(endpoint: Any, factory: Any, credentials: Any, mind: Any, timeout: float | None, reactor: Any) -> Any:
@@ -214,18 +211,11 @@ def _connected(endpoint: Any, factory: Any, credentials: Any, mind: Any, timeout
     factory.protocol = ThreadedProtocol
     factory.reactor, factory.driver = driver.reactor, driver
 
-    async def connecting() -> Any:
+    def connecting() -> Deferred[Any]:
         where = parse_client(driver.reactor, endpoint) if isinstance(endpoint, str) else endpoint
-        connection = await where.connect(factory)
-        if connection is None:
-            raise ConnectionError("the endpoint made no connection")
-        try:
-            return await _introduced(factory, credentials, mind)
-        except BaseException:
-            factory.abort(connection)
-            raise
+        return ensureDeferred(meet(where, factory, credentials, mind))
 
-    return driver.wait(timeout, lambda: ensureDeferred(connecting()))
+    return driver.wait(timeout, connecting)
 
 
 def link_pair(one: Any, other: Any, policy: Policy = LIVE) -> tuple[Link, Link]:
