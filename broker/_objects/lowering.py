@@ -64,13 +64,13 @@ def lower_shortly(broker: Broker, value: Any, atoms: bool) -> Any:
     if len(items) > _FEW:
         return NOT_SHORT
     kinds = _ATOMS if atoms else _NUMBERS
-    classes = broker.registry.classes()
     for item in items:
         kind = type(item)
         if kind in kinds or (atoms and kind is str and item.isascii()):
             continue
         hook = getattr(getattr(item, "jellyFor", None), "__func__", None)
-        if kind in classes or not (hook is _OURS or (hook is _THEIRS and item.broker is broker)):
+        usual = hook is _OURS or (hook is _THEIRS and item.broker is broker)
+        if not usual or kind in broker.registry.classes():
             return NOT_SHORT
     form = [_lower(broker, item) if isinstance(item, (Referenceable, RemoteReference)) else item for item in items]
     return [b"tuple", *form] if items is value else form[0]

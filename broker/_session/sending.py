@@ -181,11 +181,8 @@ class Sending:
         data = native.encode_plain(questions.last + 1, target, method, args, kwargs)
         if data is None:
             return 0
-        if self.outbox is None and isinstance(data, bytes) and len(data) <= SMALL:
-            self._out.append(data)
-        else:
-            self._admit(len(data))
-            self._put(data, target)
+        self._admit(len(data))
+        self._put(data, target)
         request = questions.number()
         questions.entries[request] = waiter
         return request
