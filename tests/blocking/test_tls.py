@@ -48,17 +48,9 @@ with serve(Echo(), where) as server:
 
 
 def test_calls_from_many_threads_over_tls(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
+    from tests.interop.peer.certificate import make_files
 
-    from tests.interop.peer.certificate import make_options
-
-    options, public = make_options()
-    private = options.privateKey.to_cryptography_key().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (tmp_path / "key.pem").write_bytes(private)
-    (tmp_path / "trusted").mkdir()
-    (tmp_path / "trusted" / "cert.pem").write_text(public)
+    make_files((tmp_path / "key.pem", tmp_path / "trusted" / "cert.pem"))
     process = script(SCRIPT, str(tmp_path))
     said, _ = process.communicate(timeout=60)
     assert (said, process.returncode) == ("True\nTrue\n2\nTrue\nTrue\n", 0)

@@ -22,20 +22,11 @@ ROWS = re.findall(
 def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a key and a certificate for localhost, which is also the current one."""
     pytest.importorskip("OpenSSL", reason="TLS is an optional dependency")
-    from cryptography.hazmat.primitives import serialization
+    from tests.interop.peer.certificate import make_files
 
-    from tests.interop.peer.certificate import make_options
-
-    options, public = make_options()
-    key = options.privateKey.to_cryptography_key().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    for name in ("key.pem", "client-key.pem"):
-        (tmp_path / name).write_bytes(key)
-    for name in ("cert.pem", "client.pem"):
-        (tmp_path / name).write_text(public)
-    (tmp_path / "certificates").mkdir()
-    (tmp_path / "certificates" / "shop.pem").write_text(public)
+    server = tmp_path / "key.pem", tmp_path / "cert.pem"
+    client = tmp_path / "client-key.pem", tmp_path / "client.pem"
+    make_files(server, client, (server[0], tmp_path / "certificates" / "shop.pem"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

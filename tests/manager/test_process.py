@@ -346,18 +346,10 @@ async def test_again_at_the_same_place(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_tls(tmp_path: Path) -> None:
     pytest.importorskip("OpenSSL", reason="TLS is an optional dependency")
-    from cryptography.hazmat.primitives import serialization
+    from tests.interop.peer.certificate import make_files
 
-    from tests.interop.peer.certificate import make_options
-
-    options, public = make_options()
-    key = options.privateKey.to_cryptography_key().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (tmp_path / "key.pem").write_bytes(key)
     trusted = tmp_path / "trusted"
-    trusted.mkdir()
-    (trusted / "cert.pem").write_text(public)
+    make_files((tmp_path / "key.pem", trusted / "cert.pem"))
     place = f"ssl:0:privateKey={tmp_path}/key.pem:certKey={trusted}/cert.pem"
     async with Manager(place, client=f"tls:localhost:{{port}}:trustRoots={trusted}") as manager:
         assert manager.address is not None and manager.address.startswith("tls:127.0.0.1:")
