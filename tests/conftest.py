@@ -6,13 +6,16 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 from twisted.python.failure import Failure
 
 from broker import _about
+
+if TYPE_CHECKING:
+    from broker.testing.harness import Pairs
 
 #: In which form the core is to run, "pure" or "compiled", where that matters.
 _FORM = os.environ.get("BROKER_FORM")
@@ -107,3 +110,22 @@ def in_dialect(request: pytest.FixtureRequest) -> Iterator[str]:
     Broker.dialects = pb.Broker.knownDialects = spoken
     yield name
     Broker.dialects, pb.Broker.knownDialects = before
+
+
+@pytest.fixture
+def pairs(request: pytest.FixtureRequest, in_dialect: str) -> Iterator[Pairs]:
+    """Makes pairs; when the test is over nothing may be left in a table, logged or escaped that was not expected."""
+    # Not before the core was found to be the one to test.
+    from broker.testing import harness
+
+    made = harness.Pairs()
+    failed = request.session.testsfailed
+    made.start()
+    try:
+        yield made
+        if request.session.testsfailed == failed:
+            spoken = {pair.client.dialect for pair in made.made}
+            assert spoken <= {in_dialect, None}, f"spoken was {spoken}"
+            made.check()
+    finally:
+        made.stop()

@@ -1,30 +1,10 @@
-"""What the tests of logins share: both dialects, and pairs that are checked when the test is over."""
+"""What the tests of logins share: both dialects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-from broker.testing.harness import Pairs
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_both_dialects(in_dialect: str) -> None:
     """A login is the same in both."""
-
-
-@pytest.fixture
-def pairs(request: pytest.FixtureRequest, in_dialect: str) -> Iterator[Pairs]:
-    """Makes pairs; when the test is over nothing may be left in a table, logged or escaped that was not expected."""
-    made = Pairs()
-    failed = request.session.testsfailed
-    made.start()
-    try:
-        yield made
-        if request.session.testsfailed == failed:
-            spoken = {pair.client.dialect for pair in made.made}
-            assert spoken <= {in_dialect, None}, f"spoken was {spoken}"
-            made.check()
-    finally:
-        made.stop()
