@@ -7,6 +7,7 @@ of them would make everything look callable, iterable and hashable. What a proxy
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -22,7 +23,7 @@ from broker._remote.special import iterator_of, methods_for
 from broker._remote.verbs import Verb, Want
 from broker.errors import DeadReferenceError
 
-__all__ = ["Inert", "Live", "Method", "Proxy", "Released", "State", "make_proxy"]
+__all__ = ["Inert", "Live", "Method", "Proxy", "Released", "State", "class_for", "make_proxy", "new_proxy"]
 
 _UNKNOWN: Final = Descriptor("object", ("object",), (), ("__eq__",), (), (), ("open",))
 
@@ -62,7 +63,7 @@ class Proxy(Held):
 
     def __copy__(self) -> Any:
         state = state_of(self)
-        return _new(type(self), State(state.reference, state.view, state.kind))
+        return new_proxy(type(self), State(state.reference, state.view, state.kind))
 
     def __deepcopy__(self, memo: Any) -> Any:
         if not state_of(self).view.transport.blocking:
@@ -200,25 +201,40 @@ def _proxy_class(descriptor: Descriptor, flavour: _Flavour) -> type[Live]:
     return made
 
 
-def make_proxy(view: Any, reference: RemoteReference, kind: Kind | None) -> Held:
-    """Return the proxy for a reference under a view: the one in use, if there is one."""
+def class_for(view: Any, descriptor: Descriptor) -> type[Held]:
+    """Return the class of proxies for a type under a view."""
+    if not view.active:
+        return Inert
+    policy = view.policy
+    return _proxy_class(descriptor, _Flavour(view.transport.blocking, policy.compare, policy.text))
+
+
+def make_proxy(
+    view: Any,
+    reference: RemoteReference,
+    kind: Kind | None,
+    classes: Callable[[Any, Descriptor], type[Held]] = class_for,
+    states: type[State] = State,
+) -> Held:
+    """Return the proxy for a reference under a view: the one in use, if there is one.
+
+    :param classes: returns the class of the proxy.
+    :param states: the class of what it knows.
+    """
     known = kind or Kind(_UNKNOWN)
-    cls: type[Held] = Inert
-    if view.active:
-        policy = view.policy
-        flavour = _Flavour(view.transport.blocking, policy.compare, policy.text)
-        cls = _proxy_class(known.descriptor, flavour)
+    cls = classes(view, known.descriptor)
     proxies = side_of(reference.broker).proxies
     key = (reference.luid, id(view))
     proxy = proxies.get(key)
     if proxy is None or type(proxy) is not cls or state_of(proxy).reference is not reference:
-        proxy = proxies[key] = _new(cls, State(reference, view, known))
+        proxy = proxies[key] = new_proxy(cls, states(reference, view, known))
     elif kind is not None:
         state_of(proxy).kind = kind
     return proxy
 
 
-def _new(cls: type[Held], state: State) -> Any:
+def new_proxy(cls: type[Held], state: State) -> Any:
+    """Return a proxy."""
     proxy = object.__new__(cls)
     set_state(proxy, state)
     return proxy

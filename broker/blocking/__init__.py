@@ -13,16 +13,22 @@ from __future__ import annotations
 from broker._objects.context import deadline, remaining
 from broker._remote.live import run
 from broker.blocking.connection import Connection, Link, connect, link_pair
+from broker.blocking.manager import BaseManager, Manager
 from broker.blocking.results import AsyncResult, async_, timed
 from broker.blocking.serving import Server, serve
+from broker.blocking.shared import BaseProxy, MakeProxyType
 from broker.blocking.waiting import WAITING
 from broker.blocking.waits import CannotWait
 
 __all__ = [
     "AsyncResult",
+    "BaseManager",
+    "BaseProxy",
     "CannotWait",
     "Connection",
     "Link",
+    "MakeProxyType",
+    "Manager",
     "Server",
     "WAITING",
     "async_",

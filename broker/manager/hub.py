@@ -13,8 +13,10 @@ from broker._remote.expose import Expose
 from broker._remote.forms import ref
 from broker._remote.holder import Holder
 from broker._remote.policy import Policy
+from broker._remote.publish import CallContext, publish
 from broker._values.path import brief
 from broker.manager.grants import LIFETIME, Grants
+from broker.manager.heirs import Heirs
 from broker.manager.policies import HELD, Policies
 from broker.manager.pool import Workers
 from broker.manager.registry import Types, UnknownType
@@ -24,7 +26,10 @@ __all__ = ["Hub"]
 
 _OFFERED: Final = Expose(
     names=frozenset(
-        ("create", "typeids", "number_of_objects", "debug_info", "grant", "redeem", "withdraw", "shutdown", "dummy")
+        (
+            *("create", "typeids", "number_of_objects", "debug_info", "shutdown", "dummy"),
+            *("grant", "redeem", "withdraw", "token", "hold", "adopt"),
+        )
     )
 )
 #: Most characters of the text of an object in `Hub.debug_info`.
@@ -68,6 +73,8 @@ class Hub:
         self._policies = Policies(types)
         self._marks = Marks()
         self._grants = Grants(clock)
+        #: The objects of connections, for those who come from them.
+        self.heirs = Heirs(self._marks, self._grants, clock)
         self._stop = stop
         workers.functions = _Functions(types.functions)
         self._services = {"clock": clock, "workers": workers}
@@ -123,9 +130,11 @@ class Hub:
         :param seconds: how long it is good for.
         :raises TypeError: it is no shared object.
         """
-        if self._marks.policy_of(value) is None:
+        policy = self._marks.policy_of(value)
+        if policy is None:
             raise TypeError(f"{brief(value)} is no object of this manager")
-        return self._grants.give(value, seconds)
+        # The policy with it, for those that are marked only as long as a client has them.
+        return self._grants.give(ref(value, policy), seconds)
 
     def redeem(self, secret: bytes) -> Any:
         """Return the object for a secret, which remains good.
@@ -137,6 +146,26 @@ class Hub:
     def withdraw(self, secret: bytes) -> None:
         """End a grant before its time."""
         self._grants.withdraw(secret)
+
+    @publish(ctx=True)
+    def token(self, *, ctx: CallContext) -> bytes:
+        """Return a secret that stands for the connection, for `adopt`."""
+        return self.heirs.token(ctx)
+
+    @publish(ctx=True)
+    def hold(self, seconds: float = LIFETIME, *, ctx: CallContext) -> None:
+        """Keep what the connection has for those who come from it, whatever it releases meanwhile."""
+        self.heirs.hold(ctx, seconds)
+
+    def adopt(self, token: bytes, number: int, secret: bytes | None = None) -> Any:
+        """Return an object that another connection has, or that is held or granted for those who come from it.
+
+        :param token: of that connection.
+        :param number: of the reference to the object on it.
+        :param secret: that of a grant, if there is one.
+        :raises UnknownName: it is not there any more.
+        """
+        return self.heirs.adopt(token, number, secret)
 
     def dummy(self) -> None:
         """Do nothing: whoever gets an answer knows that the manager is there."""
@@ -155,6 +184,7 @@ class Hub:
     def close(self) -> None:
         """Let go of everything that is not held by a client."""
         self._grants.clear()
+        self.heirs.clear()
 
     def __repr__(self) -> str:
         return f"<Hub of {len(self._marks)} objects>"

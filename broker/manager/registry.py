@@ -20,6 +20,7 @@ EVERYTHING: Final = Expose(public=True, builtin=True, dunders=SAFE, names=SAFE)
 SERVICES: Final = frozenset(("clock", "workers"))
 #: Names that stand for a right when they are exposed.
 _RIGHTS: Final = frozenset(("__getattribute__", "__setattr__", "__delattr__"))
+_TEXTS: Final = frozenset(("__str__", "__repr__"))
 
 
 class UnknownType(Error, LookupError):
@@ -63,6 +64,8 @@ class Type:
         return Expose(
             public=reading,
             names=names - _RIGHTS,
+            # A proxy says what it stands for, whatever that is.
+            dunders=_TEXTS,
             attributes=reading,
             writable="__setattr__" in names,
             deletable="__delattr__" in names,

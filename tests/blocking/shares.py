@@ -1,0 +1,134 @@
+"""What the tests of managers for code that waits have in the manager's process, and in children."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+from broker.blocking import BaseManager, BaseProxy, MakeProxyType, Manager
+
+__all__ = ["Counter", "Desk", "GeneratorProxy", "Own", "bad", "ending", "remember", "squares", "worker"]
+
+_remembered: list[Any] = []
+
+
+class Counter:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, number: int = 1) -> int:
+        self.count += number
+        return self.count
+
+    def _hidden(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return f"counted {self.count}"
+
+
+class Desk:
+    """Does what goes wrong, and tells of what it is given."""
+
+    def __init__(self) -> None:
+        self.kept: Any = None
+
+    def odd(self) -> object:
+        return object()
+
+    def fail(self, text: str) -> None:
+        raise KeyError(text)
+
+    def keep(self, thing: Any) -> str:
+        self.kept = thing
+        return type(thing).__module__ + "." + type(thing).__qualname__
+
+    def is_kept(self, thing: Any) -> bool:
+        return thing is self.kept
+
+    def loads(self, data: bytes) -> bool:
+        return pickle.loads(data) is self.kept
+
+    def counter(self) -> Counter:
+        return Counter()
+
+    def numbers(self) -> Iterator[int]:
+        yield from range(3)
+
+
+def squares() -> Iterator[int]:
+    """Generate numbers."""
+    for number in range(4):
+        yield number * number
+
+
+class GeneratorProxy(BaseProxy):
+    """The proxy of the page of `processing`."""
+
+    _exposed_ = ("__next__",)
+
+    def __iter__(self) -> GeneratorProxy:
+        return self
+
+    def __next__(self) -> Any:
+        return self._callmethod("__next__")
+
+
+CounterProxy = MakeProxyType("CounterProxy", ("add",))
+
+
+class Own(BaseManager):
+    """A manager with types of its own only."""
+
+
+Own.register("Counter", Counter, proxytype=CounterProxy)
+Own.register("Restricted", Counter, exposed=("add", "_hidden"))
+Own.register("Desk", Desk, method_to_typeid={"counter": "Counter"})
+Own.register("squares", squares, proxytype=GeneratorProxy)
+Own.register("remembered", list, exposed=("__len__",), create_method=False)
+Own.register("wrapped", Counter, proxytype=lambda proxy: ["wrapped", proxy])
+
+
+class Remembering(Manager):
+    """A manager that tells what its initializer was given."""
+
+
+def recall() -> list[Any]:
+    """Return what the initializer was given."""
+    return list(_remembered)
+
+
+Remembering.register("recalled", recall)
+
+
+def remember(*values: Any) -> None:
+    """Keep some values; an initializer."""
+    _remembered.extend(values)
+
+
+def bad(text: str) -> None:
+    """Fail; an initializer."""
+    raise FileNotFoundError(2, text, "a file")
+
+
+def ending() -> None:
+    """End the process; an initializer."""
+    os._exit(3)
+
+
+def worker(numbers: Any, lock: Any, results: Any, times: int) -> None:
+    """Count with others, in a process of its own."""
+    for _ in range(times):
+        with lock:
+            numbers[0] = numbers[0] + 1
+    results.put((numbers, os.getpid()))
+
+
+def pool_worker(numbers: Any) -> int:
+    """Append something, in a process of a pool."""
+    numbers.append(os.getpid())
+    return len(numbers)
