@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import Iterable
 from importlib import import_module
+from multiprocessing import managers
 from typing import Any
 
 import pytest
@@ -125,11 +126,31 @@ def test_names_of_what_cannot_be_installed(page: str, text: str) -> None:
     assert_complete(named(page), text.split())
 
 
-PAGES = ["from-rpyc.md", "from-pyro.md", "from-remoteable.md", "from-versile.md"]
+#: What only some versions of Python have.
+SINCE = {"SyncManager.set", "BaseDictProxy", "SetProxy", "BaseSetProxy", "ProcessLocalSet", "Server.serve_client"}
+
+
+def test_names_of_managers() -> None:
+    names = named("manager.md")
+    wanted = set(own_names(managers)) | {"HAS_SHMEM"}
+    base = methods(managers.BaseManager, "BaseManager") | {"BaseManager.shutdown"}
+    shared = {name.replace("BaseManager", "SyncManager") for name in base}
+    wanted |= base | (methods(managers.SyncManager, "SyncManager") - shared)
+    wanted |= methods(managers.Server, "Server") | {"BaseProxy._callmethod", "BaseProxy._getvalue"}
+    wanted |= {f"Token.{name}" for name in managers.Token.__slots__}
+    wanted |= {f"State.{name}" for name in ("INITIAL", "STARTED", "SHUTDOWN", "value")}
+    wanted |= {"SharedMemoryManager.SharedMemory", "SharedMemoryManager.ShareableList"}
+    assert_complete(names, wanted)
+    unknown = set(names) - wanted - SINCE
+    assert not unknown, f"not in multiprocessing.managers: {unknown}"
+
+
+PAGES = ["manager.md", "from-rpyc.md", "from-pyro.md", "from-remoteable.md", "from-versile.md"]
 #: Where what the second columns name is.
 DOORS = {
     "B": "broker.blocking",
     "T": "broker.transparent",
+    "M": "broker.manager",
     "N": "broker.names",
     "broker": "broker",
     "twisted": "twisted",
@@ -141,7 +162,7 @@ def test_names_of_ours_are_there(page: str) -> None:
     """Every dotted name that begins with one of our doors, or with Twisted, leads somewhere."""
     text = (DOCS / "howto" / page).read_text(encoding="utf-8")
     rows = [line.split(" | ", 1)[1] for line in text.splitlines() if line.startswith("| ") and " | " in line]
-    names = re.findall(r"(?<![\w.])(B|T|N|broker|twisted)\.([a-z_][\w.]*)(?![\w:])", " ".join(rows), re.IGNORECASE)
+    names = re.findall(r"(?<![\w.])(B|M|T|N|broker|twisted)\.([a-z_][\w.]*)(?![\w:])", " ".join(rows), re.IGNORECASE)
     assert names
     doors = {door: import_module(module) for door, module in DOORS.items()}
     for door, name in names:
