@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from broker.blocking import BaseManager, BaseProxy, MakeProxyType, Manager
 
-__all__ = ["Counter", "Desk", "GeneratorProxy", "Own", "bad", "ending", "remember", "squares", "worker"]
+__all__ = ["Counter", "Desk", "GeneratorProxy", "Own", "bad", "ending", "remember", "squares", "started", "worker"]
 
 _remembered: list[Any] = []
 
@@ -118,6 +119,14 @@ def bad(text: str) -> None:
 def ending() -> None:
     """End the process; an initializer."""
     os._exit(3)
+
+
+def started(manager: Any) -> Iterator[Any]:
+    """Start a manager for some tests, and shut it down; in another thread, as the main one may have a reactor."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(manager.start).result()
+        yield manager
+        pool.submit(manager.shutdown).result()
 
 
 def worker(numbers: Any, lock: Any, results: Any, times: int) -> None:

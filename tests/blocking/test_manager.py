@@ -18,19 +18,17 @@ from broker.blocking import BaseManager, BaseProxy, Manager
 from broker.errors import DeadReferenceError, InsecureJelly, PBConnectionLost, RemoteError, UnknownName
 from broker.manager import CannotStart, UnknownType
 from broker.transparent import same
-from tests.blocking.shares import CounterProxy, GeneratorProxy, Own, Remembering, bad, ending, remember
+from tests.blocking.shares import CounterProxy, GeneratorProxy, Own, Remembering, bad, ending, remember, started
 
 
 @pytest.fixture(scope="module")
 def manager() -> Iterator[Manager]:
-    with Manager() as made:
-        yield made
+    yield from started(Manager())
 
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Own]:
-    with Own() as made:
-        yield made
+    yield from started(Own())
 
 
 def test_from_start_to_end() -> None:

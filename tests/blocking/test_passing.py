@@ -21,7 +21,7 @@ from broker.blocking.station import Station
 from broker.errors import UnknownName
 from broker.transparent import same
 from tests.blocking.scene import ROOT
-from tests.blocking.shares import CounterProxy, Own, pool_worker, worker
+from tests.blocking.shares import CounterProxy, Own, pool_worker, started, worker
 
 METHODS = [name for name in ("fork", "spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -29,14 +29,12 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 
 @pytest.fixture(scope="module")
 def manager() -> Iterator[Manager]:
-    with Manager() as made:
-        yield made
+    yield from started(Manager())
 
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Own]:
-    with Own() as made:
-        yield made
+    yield from started(Own())
 
 
 def in_fork(function: Any) -> Any:
@@ -256,7 +254,7 @@ def test_processes(method: str) -> None:
         results.join_thread()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "fork"])
 def test_pools(method: str) -> None:
     with multiprocessing.get_context(method).Pool(1) as pool, Manager() as manager:
         # The processes were there before the manager, whose key they know all the same.
