@@ -85,10 +85,10 @@ def test_no_key_is_in_a_pickle() -> None:
 
 def test_unpickling_does_no_io(manager: Manager) -> None:
     numbers = manager.list([1])
-    data = pickle.dumps(numbers).replace(os.fsencode(str(manager.address)), b"X" * len(str(manager.address)))
+    data = pickle.dumps(numbers).replace(b"/socket", b"/nobody")
     elsewhere = pickle.loads(data)
-    assert "XXXX" in repr(elsewhere)
-    with pytest.raises(ValueError):
+    assert "/nobody" in repr(elsewhere)
+    with pytest.raises(OSError):
         elsewhere.append(2)
     assert "no text" in str(elsewhere)
 
