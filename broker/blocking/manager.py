@@ -204,8 +204,7 @@ class BaseManager:
                 if self._ended(process, _ENDING):
                     break
                 more()
-            else:
-                self._ended(process, None)
+            # Also if somebody has forked this process meanwhile, and holds what would tell of the end.
             self._gone(process)
         if station is not None:
             station.close()

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from broker.blocking import BaseManager, BaseProxy, MakeProxyType, Manager
 
-__all__ = ["Counter", "Desk", "GeneratorProxy", "Own", "bad", "ending", "remember", "squares", "started", "worker"]
+__all__ = [
+    "Counter",
+    "Desk",
+    "GeneratorProxy",
+    "Own",
+    "Remembering",
+    "bad",
+    "ending",
+    "leaving_a_child",
+    "remember",
+    "squares",
+    "started",
+    "worker",
+]
 
 _remembered: list[Any] = []
 
@@ -119,6 +133,14 @@ def bad(text: str) -> None:
 def ending() -> None:
     """End the process; an initializer."""
     os._exit(3)
+
+
+def leaving_a_child() -> None:
+    """Fork a process that has all that this one has, and stays; an initializer."""
+    pid = os.fork()
+    if not pid:
+        signal.pause()
+    _remembered.append(pid)
 
 
 def started(manager: Any) -> Iterator[Any]:

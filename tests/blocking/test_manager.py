@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator, MutableSequence
 from multiprocessing import AuthenticationError, ProcessError
@@ -18,7 +19,17 @@ from broker.blocking import BaseManager, BaseProxy, Manager
 from broker.errors import DeadReferenceError, InsecureJelly, PBConnectionLost, RemoteError, UnknownName
 from broker.manager import CannotStart, UnknownType
 from broker.transparent import same
-from tests.blocking.shares import CounterProxy, GeneratorProxy, Own, Remembering, bad, ending, remember, started
+from tests.blocking.shares import (
+    CounterProxy,
+    GeneratorProxy,
+    Own,
+    Remembering,
+    bad,
+    ending,
+    leaving_a_child,
+    remember,
+    started,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +71,20 @@ def test_initializer_and_own_types() -> None:
     with Remembering().start(remember, ["a", (1, b"b")]) as manager:
         assert manager.recalled() == ["a", (1, b"b")]
     assert not hasattr(Manager, "recalled")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_it_ends_though_somebody_holds_its_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.blocking.manager._ENDING", 0.05)
+    manager = Remembering().start(leaving_a_child)
+    pid, (child,) = manager.pid, manager.recalled()
+    try:
+        manager.shutdown()
+        assert pid is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_the_reason_why_it_does_not_start() -> None:

@@ -7,6 +7,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -254,9 +255,11 @@ def test_processes(method: str) -> None:
         results.join_thread()
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "fork"])
+@pytest.mark.parametrize("method", METHODS)
 def test_pools(method: str) -> None:
-    with multiprocessing.get_context(method).Pool(1) as pool, Manager() as manager:
+    # If a reactor runs in this process, what it does at SIGTERM is forked too: then no pool could end its processes.
+    context = multiprocessing.get_context(method)
+    with context.Pool(1, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool, Manager() as manager:
         # The processes were there before the manager, whose key they know all the same.
         numbers = manager.list()
         assert pool.map(pool_worker, [numbers, numbers]) == [1, 2]
