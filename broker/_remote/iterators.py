@@ -32,10 +32,11 @@ class Buffer:
     :param reference: the iterator at the owner; None when everything is here.
     :ivar done: whether the owner has no more.
     :ivar fetched: how many items the last batch was asked for.
+    :ivar first: how many the next one is to have; 0 for as many as follow from the last.
     :ivar exact: whether items are fetched one by one, because values are sent in.
     """
 
-    __slots__ = ("done", "error", "exact", "fetched", "items", "reference", "sizes", "value", "view")
+    __slots__ = ("done", "error", "exact", "fetched", "first", "items", "reference", "sizes", "value", "view")
 
     def __init__(self, view: View | None, reference: RemoteReference | None, sizes: Sizes, exact: bool = False) -> None:
         self.view = view
@@ -45,7 +46,7 @@ class Buffer:
         self.done = reference is None
         self.error: BaseException | None = None
         self.value: Any = None
-        self.fetched = 0
+        self.fetched = self.first = 0
         self.exact = exact
 
     def take(self, batch: Batch, asked: int) -> None:
@@ -64,7 +65,8 @@ class Buffer:
     def more(self) -> tuple[Program, int]:
         """Return the program that fetches the next batch, and how many items it asks for."""
         assert self.reference is not None
-        count = 1 if self.exact else self.sizes.after(self.fetched)
+        count = 1 if self.exact else self.first or self.sizes.after(self.fetched)
+        self.first = 0
         return self._program(Verb.NEXT, count), count
 
     def resume(self, verb: Verb, *operands: Any) -> Program:
@@ -89,8 +91,12 @@ class Buffer:
         if self.items:
             return self.items.popleft()
         error, self.error = self.error, None
-        if error is not None:
-            raise error
+        try:
+            if error is not None:
+                raise error
+        finally:
+            # Without a circle of the exception and this frame.
+            del error
         return NOTHING
 
 
@@ -120,6 +126,10 @@ class RemoteIterator:
                 raise StopIteration(value)
             program, asked = buffer.more()
             buffer.take(self._transport.perform(program.reference, program), asked)
+
+    def begin(self, count: int) -> None:
+        """Have the first batch be of so many items; none has been fetched."""
+        self._buffer.first = count
 
     def __length_hint__(self) -> int:
         return len(self._buffer.items)

@@ -47,12 +47,15 @@ class Batch:
     :param factor: how much larger each batch is than the one before.
     :param most: most items of a batch.
     :param size: bytes, roughly counted, after which a batch is closed.
+    :param early: whether the first batch is fetched when the iteration begins, and not with the first item: one message
+        less, and what is changed in between is not seen. For blocking proxies.
     """
 
     first: int = 1
     factor: int = 2
     most: int = 1000
     size: int = 64 * 1024
+    early: bool = True
 
     def after(self, count: int) -> int:
         """Return the size of the batch after one of this many items."""

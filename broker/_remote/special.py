@@ -133,7 +133,12 @@ def _first(self: Any) -> int:
 
 
 def _iter(self: Any) -> Any:
-    return perform(self, Verb.ITER, _first(self), want=Want.AUTO)
+    first = _first(self)
+    if state_of(self).view.policy.batch.early:
+        return perform(self, Verb.ITER, first, want=Want.AUTO)
+    opened = perform(self, Verb.ITER, 0, want=Want.AUTO)
+    opened.begin(first)
+    return opened
 
 
 def _aiter(self: Any) -> AsyncRemoteIterator:

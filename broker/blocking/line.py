@@ -146,13 +146,12 @@ class Line(Turns, Driver):
             if not wait.ready and wait.deferred is not None:
                 self.run(wait.deferred.cancel)
             watch.leave()
-        result = wait.result
-        if isinstance(result, Failure):
-            wait.result = None
-            if seconds is not None and (late or _ran_out(result, end)):
+        if isinstance(wait.result, Failure):
+            failed, wait.result = [wait.result], None
+            if seconds is not None and (late or _ran_out(failed[0], end)):
                 raise expired(seconds, args)
-            return raised(result)
-        return result
+            raised(failed)
+        return wait.result
 
     def quick(
         self, target: int | bytes, method: bytes, args: Any, kw: Any, convert: Callable[[Any], Any] | None
@@ -174,11 +173,10 @@ class Line(Turns, Driver):
             if not wait.ready and wait.request:
                 self.run(self.protocol.withdraw, wait)
             watch.leave()
-        result = wait.result
-        if isinstance(result, Failure):
-            wait.result = None
-            return raised(result)
-        return result
+        if isinstance(wait.result, Failure):
+            failed, wait.result = [wait.result], None
+            raised(failed)
+        return wait.result
 
     def _checked(self) -> int:
         """Make sure that the calling thread may wait; return its number."""

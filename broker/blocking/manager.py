@@ -137,7 +137,7 @@ class BaseManager:
             raise
         assert self._station is not None
         # The process ends when neither this manager nor a proxy is left.
-        self._station.keeps = finalize(self._station, Process.let_go, self._process)
+        self._station.keeps = finalize(self._station, Process.forget, self._process)
         return self
 
     def _report(self, process: Process, end: float | None) -> Any:

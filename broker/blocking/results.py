@@ -113,8 +113,10 @@ class AsyncResult:
         :raises BaseException: the call failed.
         """
         self.wait()
-        result = self._outcome[0]
-        return raised(result) if isinstance(result, Failure) else result
+        if self.error:
+            # Whoever asks again gets it again.
+            raised(list(self._outcome))
+        return self._outcome[0]
 
     def set_expiry(self, seconds: float | None) -> None:
         """Give up the call so many seconds from now; whatever is answered later is let go.

@@ -62,9 +62,10 @@ class SharedState(State):
 
     :ivar found: the reference, or None for one that is to be had for the ticket.
     :ivar ticket: see there; None for a proxy that was never without a reference.
+    :ivar own: attributes of the proxy itself, where it may have some and has.
     """
 
-    __slots__ = ("found", "ticket")
+    __slots__ = ("found", "own", "ticket")
 
     def __init__(self, reference: RemoteReference | None, view: Any, kind: Kind, ticket: Ticket | None = None) -> None:
         self.ticket = ticket
@@ -185,6 +186,8 @@ def _shared_class(descriptor: Descriptor, owned: frozenset[str]) -> type[Held]:
     namespace.update({name: _owned(name) for name in owned & set(descriptor.methods)})
     if owned:
         namespace.update({"__enter__": _enter, "__exit__": _exit})
+    if descriptor.name == "Namespace":
+        namespace.update({"__getattr__": _own_get, "__setattr__": _own_set, "__delattr__": _own_delete})
     if "wait_for" in owned:
         namespace["wait_for"] = _wait_for
     made = type("Shared", (BaseProxy, Live), {"__slots__": (), "__module__": __name__, "__doc__": None, **namespace})
@@ -193,6 +196,40 @@ def _shared_class(descriptor: Descriptor, owned: frozenset[str]) -> type[Held]:
         if register is not None:
             register(made)
     return made
+
+
+# A namespace has no names that begin with an underscore: those are the proxy's own, which nobody else sees.
+
+
+def _own_names(proxy: Any) -> dict[str, Any]:
+    state = state_of(proxy)
+    found: dict[str, Any] | None = getattr(state, "own", None)
+    if found is None:
+        found = state.own = {}
+    return found
+
+
+def _own_get(self: Any, name: str) -> Any:
+    if not name.startswith("_"):
+        return Live.__getattr__(self, name)
+    if name not in _own_names(self):
+        raise AttributeError(f"the proxy of a namespace has no attribute {name!r}")
+    return _own_names(self)[name]
+
+
+def _own_set(self: Any, name: str, value: Any) -> None:
+    if name.startswith("_"):
+        _own_names(self)[name] = value
+    else:
+        Live.__setattr__(self, name, value)
+
+
+def _own_delete(self: Any, name: str) -> None:
+    if name.startswith("_"):
+        _own_get(self, name)
+        del _own_names(self)[name]
+    else:
+        Live.__delattr__(self, name)
 
 
 # Locks are held by threads.

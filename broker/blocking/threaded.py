@@ -84,8 +84,10 @@ class Threaded(Driver):
         if not wait.ready:
             assert seconds is not None
             raise expired(seconds, args)
-        result, wait.result = wait.result, None
-        return raised(result) if isinstance(result, Failure) else result
+        if isinstance(wait.result, Failure):
+            failed, wait.result = [wait.result], None
+            raised(failed)
+        return wait.result
 
     def _sleep(self, wait: Wait, end: float | None) -> None:
         while not wait.ready and (end is None or monotonic() < end):

@@ -6,7 +6,7 @@ import sys
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
@@ -93,12 +93,20 @@ class Wait:
             lock.acquire(True, max(0.0, min(deadline - monotonic(), 1e6)))
 
 
-def raised(failure: Failure) -> Any:
-    """Raise what a failure stands for, without a circle of the exception and this frame."""
+def raised(holder: list[Any]) -> NoReturn:
+    """Raise what a failure stands for.
+
+    The exception must go when its handler is done with it, not when the collector runs: so no frame that it has come
+    through may have it, and the failure is handed over.
+
+    :param holder: has the failure; empty afterwards.
+    """
+    failure = holder.pop()
+    error, trace = failure.value, failure.getTracebackObject()
     try:
-        return failure.raiseException()
+        raise error.with_traceback(trace)
     finally:
-        del failure
+        del failure, error, trace
 
 
 def bound(broker: Any, timeout: float | None = None) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from broker._remote.forms import CONTAINERS, SCALARS, Form, Rules
-from broker._remote.policy import Policy
+from broker._remote.policy import Batch, Policy
 from broker._remote.presets import SHARED
 from broker._values.jellyable import Jellyable
 from broker.manager.registry import Types, UnknownType
@@ -30,6 +30,8 @@ HELD: Final = SHARED.but(
     # Shared objects are marked, see `broker.manager.sharing`.
     shared=False,
     traceback=True,
+    # As with the builtin types, an iteration tells what is there when an item is asked for.
+    batch=Batch(early=False),
 )
 
 

@@ -153,6 +153,13 @@ class Process:
         os.close(self.report)
         # It is not waited for, and nobody need be warned of that.
         self._popen.returncode = 0
+        self._folder = None
+
+    def forget(self) -> None:
+        """Nobody has it any more: tell it that it is over; and clear up, if it was killed and could not."""
+        self.let_go()
+        if self._popen.poll() is not None:
+            remove_folder(self._folder)
 
     def terminate(self) -> None:
         """Tell it once more."""
