@@ -22,6 +22,7 @@ from broker._net.protocol import BrokerProtocol
 from broker._net.sockets import keep_alive
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
+from broker._session.hello import Greetings
 from broker._session.session import DIALECTS
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.errors import PBConnectionLost
@@ -82,6 +83,8 @@ class _Connections:
     protocol: Any = BrokerProtocol
     #: Encoders and decoders hold nothing between two values, so the connections of all factories share them.
     codecs = Codecs()
+    #: So they do with what peers said in their greetings.
+    greetings = Greetings()
     #: Twisted logs the coming and going of factories; what a factory listens on is logged where it is known.
     noisy = False
 
@@ -117,6 +120,7 @@ class _Connections:
         )
         connection.factory = self
         connection.session.codecs = self.codecs
+        connection.session.greetings = self.greetings
         if self.dialects is not None:
             connection.session.dialects = self.dialects
             connection.session.prefer = self.prefer.encode() if self.prefer is not None else None

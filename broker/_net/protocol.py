@@ -101,6 +101,8 @@ class BrokerProtocol(Broker, Protocol):
             self._count_busy(-1)
         if self._flow is not None:
             self._flow.close()
+            # It knows this protocol: without it what is gone is freed at once, not when garbage is collected.
+            self._flow = None
         self.closed(self.failed or reason)
         unwatch = getattr(self.factory, "unwatch", None)
         if unwatch is not None:

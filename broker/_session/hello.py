@@ -14,7 +14,18 @@ from broker._wire import greeting
 from broker._wire.buffer import Decoder
 from broker.errors import ConnectionRefused
 
-__all__ = ["DIALECTS", "GREETING_PREFIX", "GREETING_SIZE", "agree", "dialect_for", "offered", "picked", "reader"]
+__all__ = [
+    "DIALECTS",
+    "GREETING_PREFIX",
+    "GREETING_SIZE",
+    "Agreed",
+    "Greetings",
+    "agree",
+    "dialect_for",
+    "offered",
+    "picked",
+    "reader",
+]
 
 #: Most bytes of an offer or a choice: room for dialect names yet to come, and nothing for strangers to fill.
 GREETING_SIZE: Final = 64 * 1024
@@ -24,6 +35,8 @@ GREETING_PREFIX: Final = 10
 _GREETING: Final = Limits(message=GREETING_SIZE, prefix=GREETING_PREFIX)
 #: The dialects that we speak, best first.
 DIALECTS: Final[tuple[bytes, ...]] = (NAME, b"pb", b"none")
+#: Most bytes of what a peer said that are remembered; what ours say is shorter by far.
+_REMEMBERED: Final = 1024
 
 
 def reader(limits: Limits) -> Decoder:
@@ -96,3 +109,80 @@ def dialect_for(
         dialect = PBDialect(limits, vocabulary=name == b"pb", name=name, send_string=accepted)
     dialect.plain = plain
     return dialect
+
+
+class Agreed:
+    """What came of one greeting.
+
+    :param said: the peer's bytes.
+    :param name: the dialect.
+    :param settings: what the peer accepts.
+    """
+
+    __slots__ = ("dialects", "limits", "name", "prefer", "said", "settings")
+
+    def __init__(
+        self,
+        said: bytes,
+        name: bytes,
+        settings: dict[str, int],
+        dialects: tuple[bytes, ...],
+        prefer: bytes | None,
+        limits: Limits,
+    ) -> None:
+        self.said = said
+        self.name = name
+        self.settings = settings
+        self.dialects = dialects
+        self.prefer = prefer
+        self.limits = limits
+
+
+class Greetings:
+    """The last greetings of each side, for the next connection: most say the same, and making sense of it takes longer
+    than a call.
+
+    Connections share one. Nothing in it depends on anything but what both sides said.
+    """
+
+    __slots__ = ("_accepted", "_chosen", "_offer", "_offered", "_offering")
+
+    def __init__(self) -> None:
+        self._offer = b""
+        self._offered: tuple[bytes, ...] = ()
+        self._offering: Limits | None = None
+        self._accepted: Agreed | None = None
+        self._chosen: Agreed | None = None
+
+    def offered(self, dialects: tuple[bytes, ...], limits: Limits) -> bytes:
+        """Return the first bytes of the listening side."""
+        if self._offering is not limits or self._offered != dialects:
+            self._offer = offered(dialects, limits)
+            self._offered = dialects
+            self._offering = limits
+        return self._offer
+
+    def find(
+        self, listener: bool, data: bytes, dialects: tuple[bytes, ...], prefer: bytes | None, limits: Limits
+    ) -> Agreed | None:
+        """Return what comes of the first bytes of a peer, if the last one began with the same."""
+        known = self._accepted if listener else self._chosen
+        if (
+            known is not None
+            # A greeting tells by itself where it ends, so what begins with a whole one has no other.
+            and data.startswith(known.said)
+            and known.limits is limits
+            and known.dialects == dialects
+            and known.prefer == prefer
+        ):
+            return known
+        return None
+
+    def remember(self, listener: bool, agreed: Agreed) -> None:
+        """Keep what came of a greeting, unless it is uncommonly long."""
+        if len(agreed.said) > _REMEMBERED:
+            return
+        if listener:
+            self._accepted = agreed
+        else:
+            self._chosen = agreed

@@ -16,7 +16,11 @@ from typing import Any
 
 from broker._session.blocks import Blocks
 
-__all__ = ["Import", "Imports"]
+__all__ = ["Import", "Imports", "nobody"]
+
+
+def nobody() -> None:
+    """Be told and do nothing."""
 
 
 class Import(weakref.ref[Any]):
@@ -143,7 +147,8 @@ class Imports:
         return bool(self._dropped)
 
     def clear(self) -> None:
-        """Empty the table; nothing is owed any more."""
+        """Empty the table for good; nothing is owed any more, and nobody is told what is dropped."""
+        self.wake = nobody
         self._numbered = self._others = self._counts = None
         if self._dropped is not None:
             self._dropped.clear()

@@ -32,7 +32,8 @@ from broker._messages.native import NativeDialect
 from broker._session import hello
 from broker._session.events import Answered, Cancelled, Event, Fault, Leaving, Opened, Quiet, Released
 from broker._session.exports import Export, Exports
-from broker._session.hello import DIALECTS, GREETING_PREFIX, GREETING_SIZE
+from broker._session.hello import DIALECTS, GREETING_PREFIX, GREETING_SIZE, Agreed, Greetings
+from broker._session.imports import nobody
 from broker._session.sending import COMMAND_SIZE, Sending
 from broker._session.states import Happening, State, advance
 from broker._wire.buffer import Decoder
@@ -80,10 +81,13 @@ class Session(Sending):
         self.prefer = prefer
         #: Shared with other connections, if whoever makes them says so before the greeting.
         self.codecs: Codecs | None = None
+        self.greetings: Greetings | None = None
         self.faults = 0
         #: Pings and other messages that ask for nothing which came since whoever drives this looked.
         self.controls = 0
-        self._greeting: Decoder | None = hello.reader(limits)
+        #: What came before a dialect was fixed; it is taken apart where it is not what another peer said.
+        self._said = b""
+        self._greeting: Decoder | None = None
 
     # The life of the connection.
 
@@ -91,7 +95,8 @@ class Session(Sending):
         """The transport is there: the listening side makes its offer."""
         self.state = advance(self.state, Happening.CONNECTED)
         if self.listener:
-            self._out.append(hello.offered(self.dialects, self.limits))
+            greetings = self.greetings or Greetings()
+            self._out.append(greetings.offered(self.dialects, self.limits))
 
     def closed(self) -> None:
         """The transport is gone, or is to go. The tables are left to the caller to empty."""
@@ -109,6 +114,8 @@ class Session(Sending):
             self.dialect.receive_data(data)
         elif self._greeting is not None:
             self._greeting.receive_data(data)
+        else:
+            self._said += data
 
     def next_event(self) -> Event | None:
         """Return what happened next, or None when more bytes are needed.
@@ -131,13 +138,13 @@ class Session(Sending):
 
     def _greet(self) -> Event | None:
         """Read the offer or the choice, and fix the dialect."""
-        assert self._greeting is not None
-        expression = self._greeting.next_expression()
-        if expression is None:
+        agreed = self._agree()
+        if agreed is None:
             return None
-        name, settings = hello.agree(self.listener, expression, self.dialects, self.prefer)
+        name, settings = agreed.name, agreed.settings
         dialect = hello.dialect_for(name, settings, self.limits, self.plain, self.codecs or Codecs())
-        dialect.receive_data(self._greeting.take_rest())
+        dialect.receive_data(self._said)
+        self._said = b""
         self._greeting = None
         self.dialect = dialect
         self.state = advance(self.state, Happening.AGREED)
@@ -149,6 +156,33 @@ class Session(Sending):
         else:
             self._send(Version(PROTOCOL_VERSION))
         return Opened(name)
+
+    def _agree(self) -> Agreed | None:
+        """Return what comes of what the peer said, leaving what it said behind that; None when it is not whole yet."""
+        greetings = self.greetings
+        if self._greeting is None:
+            known = None
+            if greetings is not None:
+                known = greetings.find(self.listener, self._said, self.dialects, self.prefer, self.limits)
+            if known is not None:
+                self._said = self._said[len(known.said) :]
+                return known
+            self._greeting = hello.reader(self.limits)
+            self._greeting.receive_data(self._said)
+        else:
+            # Not in one piece: not worth remembering.
+            greetings = None
+        expression = self._greeting.next_expression()
+        if expression is None:
+            return None
+        name, settings = hello.agree(self.listener, expression, self.dialects, self.prefer)
+        rest = self._greeting.take_rest()
+        said = self._said[: len(self._said) - len(rest)]
+        self._said = rest
+        agreed = Agreed(said, name, settings, self.dialects, self.prefer, self.limits)
+        if greetings is not None:
+            greetings.remember(self.listener, agreed)
+        return agreed
 
     def _receive(self, message: Message) -> Event | None:
         """Do to the tables what a message asks for; return what those above must know."""
@@ -220,7 +254,11 @@ class Session(Sending):
         return Fault(problem)
 
     def clear(self) -> tuple[list[Any], list[Export], list[Export]]:
-        """Empty all tables; return those who waited for answers, the exports and our cached objects."""
+        """Empty all tables; return those who waited for answers, the exports and our cached objects.
+
+        Nobody is told any more that releases wait, so whoever drives this is not kept by it.
+        """
+        self._wake = nobody
         self.answers.clear()
         if self._imports is not None:
             self._imports.clear()

@@ -21,6 +21,9 @@ class State(Enum):
     #: The transport is gone, or is going because of an error; nothing more is read or written.
     CLOSED = auto()
 
+    # That of enumerations is of the name, and in Python.
+    __hash__ = object.__hash__
+
 
 class Happening(Enum):
     """What can happen to a connection."""
@@ -28,6 +31,8 @@ class Happening(Enum):
     CONNECTED = auto()
     AGREED = auto()
     LOST = auto()
+
+    __hash__ = object.__hash__
 
 
 TRANSITIONS: Final[dict[tuple[State, Happening], State]] = {

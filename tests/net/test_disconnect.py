@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
-from broker import PBConnectionLost, Referenceable, Root
+from broker import ClientFactory, PBConnectionLost, Referenceable, Root, ServerFactory
 from broker._limits import Limits
 from broker.testing import pair
 from broker.testing.pairs import Pair
@@ -242,3 +247,19 @@ def test_a_peer_that_breaks_the_protocol_during_a_large_answer_learns_why() -> N
     assert isinstance(made.failure(result), PBConnectionLost)
     assert made.client.failed is not None and "the most" in made.client.failed.getErrorMessage()
     assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("isClient", [True, False])
+def test_what_is_gone_is_freed_without_the_garbage_collector(isClient: bool) -> None:
+    factory: Any = ClientFactory() if isClient else ServerFactory(Service())
+    connection = factory.buildProtocol(None)
+    connection.makeConnection(StringTransport())
+    assert connection.session.imports.wake is not None and not connection.session.caches.cores
+    seen = [weakref.ref(connection)]
+    gc.disable()
+    try:
+        connection.connectionLost(Failure(ConnectionDone()))
+        del connection
+        assert seen[0]() is None
+    finally:
+        gc.enable()
