@@ -21,7 +21,7 @@ from broker._remote.sending import Transport
 from broker._remote.side import Kind
 from broker._remote.special import methods_for
 from broker._remote.verbs import Verb, Want
-from broker.errors import RemoteError
+from broker.errors import DeadReferenceError, PBConnectionLost, RemoteError
 from broker.manager import HELD, OWNED
 
 __all__ = ["BaseProxy", "MakeProxyType", "SharedState", "SharedView", "Station", "Ticket"]
@@ -248,7 +248,12 @@ def _enter(self: Any) -> Any:
 
 
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> None:
-    perform(self, Verb.CALL, "release", [], {"owner": get_ident()})
+    try:
+        perform(self, Verb.CALL, "release", [], {"owner": get_ident()})
+    except (DeadReferenceError, PBConnectionLost):
+        # Then it is released; and what happened in between tells more.
+        if error is None:
+            raise
 
 
 def _wait_for(self: Any, predicate: Any, timeout: float | None = None) -> Any:

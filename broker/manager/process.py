@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -22,6 +23,8 @@ __all__ = ["Plan", "Process"]
 _BEGIN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from broker.manager.child import main; main()"
 #: Seconds from the end of a process's report to its own.
 _LAST: Final = 1.0
+#: Seconds for which the end of a process is waited for by those who have to do something else.
+_SOON: Final = 0.1
 #: A pipe takes so much without anybody reading.
 _AT_ONCE: Final = 4096
 
@@ -153,13 +156,16 @@ class Process:
         os.close(self.report)
         # It is not waited for, and nobody need be warned of that.
         self._popen.returncode = 0
-        self._folder = None
 
     def forget(self) -> None:
         """Nobody has it any more: tell it that it is over; and clear up, if it was killed and could not."""
+        left = self._stays or self._lifeline < 0
         self.let_go()
-        if self._popen.poll() is not None:
-            remove_folder(self._folder)
+        if left:
+            return
+        # One that goes on clears up itself, and needs no longer for that as a rule.
+        if wait([self.report], _SOON) and not os.read(self.report, 1):
+            self.ended()
 
     def terminate(self) -> None:
         """Tell it once more."""

@@ -7,18 +7,24 @@ import pickle
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from typing import Any
 
 from broker.blocking import BaseManager, BaseProxy, MakeProxyType, Manager
 
 __all__ = [
     "Counter",
+    "Customized",
     "Desk",
     "GeneratorProxy",
     "Own",
+    "QueueClient",
+    "QueueManager",
     "Remembering",
+    "Working",
     "bad",
     "ending",
+    "count_up",
     "leaving_a_child",
     "remember",
     "squares",
@@ -108,6 +114,69 @@ Own.register("remembered", list, exposed=("__len__",), create_method=False)
 Own.register("wrapped", Counter, proxytype=lambda proxy: ["wrapped", proxy])
 
 
+class FooBar:
+    """Has a method, one that fails, and one that nobody is to call."""
+
+    def f(self) -> str:
+        return "f()"
+
+    def g(self) -> None:
+        raise ValueError
+
+    def _h(self) -> str:
+        return "_h()"
+
+
+class Customized(BaseManager):
+    """A manager with one class under two names, and a generator."""
+
+
+Customized.register("Foo", callable=FooBar)
+Customized.register("Bar", callable=FooBar, exposed=("f", "_h"))
+Customized.register("baz", callable=squares, proxytype=GeneratorProxy)
+
+_queue: Queue[Any] = Queue()
+
+
+def get_queue() -> Queue[Any]:
+    """Return the queue of this process."""
+    return _queue
+
+
+class QueueManager(BaseManager):
+    """A manager with one queue of Python's, whose methods wait."""
+
+
+QueueManager.register("get_queue", callable=get_queue, threads=True)
+
+
+class QueueClient(BaseManager):
+    """The same for those who only connect to it."""
+
+
+QueueClient.register("get_queue")
+
+
+class Working(Manager):
+    """A manager whose pools know some functions."""
+
+
+def square(number: int) -> int:
+    """Return a square."""
+    return number * number
+
+
+def failing(number: int) -> None:
+    """Fail."""
+    raise RuntimeError(number)
+
+
+Working.register_function("square", square)
+Working.register_function("mul", "operator:mul")
+Working.register_function("int", int)
+Working.register_function("failing", failing)
+
+
 class Remembering(Manager):
     """A manager that tells what its initializer was given."""
 
@@ -133,6 +202,12 @@ def bad(text: str) -> None:
 def ending() -> None:
     """End the process; an initializer."""
     os._exit(3)
+
+
+def count_up(address: str, key: bytes, secret: bytes) -> None:
+    """Change an object of another manager; an initializer."""
+    names = Manager(address, key).connect().hub.redeem(secret)
+    names.test += 1
 
 
 def leaving_a_child() -> None:

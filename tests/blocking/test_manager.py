@@ -135,8 +135,8 @@ def test_ends_when_nobody_has_it() -> None:
     del numbers
     gc.collect()
     assert process._lifeline == -1
-    Manager()._ended(process, None)
-    assert process.ended() == 0
+    assert process._popen.wait(60) == 0
+    assert process._folder is not None and not os.path.exists(process._folder)
 
 
 # Proxies, as the page of `processing` has them.
