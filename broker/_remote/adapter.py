@@ -20,10 +20,9 @@ from broker._remote.forms import Form
 from broker._remote.names import clean
 from broker._remote.packing import Foreign, Packer
 from broker._remote.policy import Override, Policy
-from broker._remote.publish import with_context
-from broker._remote.reaching import attribute, method
 from broker._remote.relay import Relay
 from broker._remote.runner import SAME, Described, Opened, Run
+from broker._remote.short import USUAL, is_one_step
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.streams import Stream, Taken
 from broker._remote.unpacking import Batch, Presenter, Unpacker
@@ -183,10 +182,13 @@ class Owner:
         short = message[:1]
         if short == ":" or (short == "." and scalars(arguments) and (not named or scalars(named.values()))):
             # The usual operations, in fewer steps.
-            verb, name = (Verb.GET if short == ":" else Verb.CALL), clean(message[1:])
-            if broker.elsewhere is None and self._quick:
-                return self._alone(side, adapter, verb, name, arguments, named)
-            return self._run(self._one_step(side, adapter, verb, name, arguments, named), adapter)
+            name = clean(message[1:])
+            if short == ":":
+                return self._alone(side, adapter, Verb.GET, name)
+            return self._alone(side, adapter, Verb.CALL, name, arguments, named)
+        if message == _MESSAGE and is_one_step(arguments):
+            step = Step.decode(arguments[1][0], 1)
+            return self._alone(side, adapter, step.verb, *step.operands)
         homes: dict[int, tuple[Any, Policy]] = {}
 
         def home(come: Exported) -> Any:
@@ -219,32 +221,36 @@ class Owner:
             return self._plainly(run)
         return self._run(run, adapter)
 
-    def _one_step(self, side: Side, adapter: Exported, verb: Verb, name: str, args: Any, kw: Any) -> Run:
-        step = Step(verb, 0, name) if verb is Verb.GET else Step(verb, 0, name, list(args), kw)
-        return Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [step], {})
+    def _one_step(self, side: Side, adapter: Exported, verb: Verb, *operands: Any) -> Run:
+        return Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [Step(verb, 0, *operands)], {})
 
-    def _alone(self, side: Side, adapter: Exported, verb: Verb, name: str, args: Any, kw: Any) -> Any:
-        """Do what a program of one step does that reads an attribute or calls a method, mostly without making one.
+    def _alone(self, side: Side, adapter: Exported, verb: Verb, *operands: Any) -> Any:
+        """Do what a program of one step does, with nothing but scalars; where it is a usual one, mostly without making
+        the program.
 
         Return a scalar as it is.
+
+        :param operands: as the verb says; the arguments of a call may be a tuple.
         """
+        usual = USUAL.get(verb) if self._quick and side.broker.elsewhere is None else None
+        if usual is None:
+            if verb is Verb.CALL:
+                operands = (operands[0], list(operands[1]), operands[2])
+            return self._run(self._one_step(side, adapter, verb, *operands), adapter)
         value, override = adapter.object, None
         try:
-            if verb is Verb.GET:
-                result = attribute(value, self.policy.check(side.broker, value, verb, name), name)
-            else:
-                function = method(self.policy, side, value, name)
-                override = self.policy.methods.get(name)
-                result = function(*args, **with_context(function, kw, side, {}))
+            result = usual(self.policy, side, value, *operands)
+            if verb is Verb.CALL:
+                override = self.policy.methods.get(operands[0])
         except BaseException as error:  # noqa: BLE001  as in `_run`
-            run = self._one_step(side, adapter, verb, name, args, kw)
+            run = self._one_step(side, adapter, verb, *operands)
             run.index = 1
             return self._failed(run, error)
         kind = type(result)
         if self._copies and override is None and (kind in PLAIN or (kind is int and -LARGE < result < LARGE)):
             if adapter.told is None or _own(value) == adapter.told:
                 return result
-        run = self._one_step(side, adapter, verb, name, args, kw)
+        run = self._one_step(side, adapter, verb, *operands)
         return self._concluded(run, adapter, run.proceed(result, override))
 
     def _program(self, unpacker: Unpacker, arguments: tuple[Any, ...]) -> tuple[Want, list[Step], dict[str, Any]]:

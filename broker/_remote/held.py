@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 from broker._objects.reference import RemoteReference
 
-__all__ = ["Held", "HeldState", "Pending", "reference_of", "set_state", "state_of"]
+__all__ = ["ASKS", "Held", "HeldState", "Pending", "bound_to", "reference_of", "set_state", "state_of"]
 
 
 class HeldState:
@@ -57,3 +58,14 @@ def reference_of(value: Any) -> RemoteReference | None:
     if issubclass(kind, Held):
         return state_of(value).reference  # type: ignore[no-any-return]
     return None
+
+
+#: The attribute of functions in classes of proxies that call methods of the objects: the name there.
+ASKS: Final = "__broker_asks__"
+
+
+def bound_to(value: Any) -> tuple[Any, str] | None:
+    """Return the proxy and the name of the method that such a function is bound to; None for everything else."""
+    function = value.__func__ if type(value) is MethodType else None
+    name = vars(function).get(ASKS) if type(function) is FunctionType else None
+    return None if name is None else (value.__self__, name)

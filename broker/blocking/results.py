@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from broker._objects.reference import CallOptions, RemoteMethod, RemoteReference
-from broker._remote.held import Held, state_of
+from broker._remote.held import Held, bound_to, state_of
 from broker._remote.program import Node, Program, more_of
 from broker._remote.proxy import Method
 from broker._remote.sending import transmit
@@ -224,6 +224,9 @@ def _starter(function: Any) -> tuple[Any, Callable[[Any, Any], _Start]]:
         return _program_starter(function, None)
     if issubclass(kind, RemoteMethod):
         return _call_starter(function.obj, (function.name,))
+    bound = bound_to(function)
+    if bound is not None:
+        return _program_starter(*bound)
     if kind is MethodType and function.__name__ == "callRemote":
         holder = function.__self__
         if isinstance(holder, (RemoteReference, CallOptions)):

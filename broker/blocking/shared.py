@@ -6,7 +6,6 @@ What a proxy knows is a reference on the connection of its process to the manage
 
 from __future__ import annotations
 
-from _thread import get_ident
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol
@@ -21,7 +20,8 @@ from broker._remote.sending import Transport
 from broker._remote.side import Kind
 from broker._remote.special import methods_for
 from broker._remote.verbs import Verb, Want
-from broker.errors import DeadReferenceError, PBConnectionLost, RemoteError
+from broker.blocking.asking import ENTERING, ITEMS, methods_of
+from broker.errors import RemoteError
 from broker.manager import HELD, OWNED
 
 __all__ = ["BaseProxy", "MakeProxyType", "SharedState", "SharedView", "Station", "Ticket"]
@@ -183,9 +183,13 @@ class SharedView(Holder):
 @lru_cache(maxsize=1024)
 def _shared_class(descriptor: Descriptor, owned: frozenset[str]) -> type[Held]:
     namespace = methods_for(descriptor, True, HELD.compare, "local")
-    namespace.update({name: _owned(name) for name in owned & set(descriptor.methods)})
+    namespace.update({name: method for name, method in ITEMS.items() if name in namespace})
+    if {"__next__", "__anext__"}.isdisjoint(descriptor.dunders):
+        # Those of iterators have to know what was fetched ahead.
+        methods = methods_of(descriptor, owned)
+        namespace.update({name: method for name, method in methods.items() if name not in vars(BaseProxy)})
     if owned:
-        namespace.update({"__enter__": _enter, "__exit__": _exit})
+        namespace.update(ENTERING)
     if descriptor.name == "Namespace":
         namespace.update({"__getattr__": _own_get, "__setattr__": _own_set, "__delattr__": _own_delete})
     if "wait_for" in owned:
@@ -230,30 +234,6 @@ def _own_delete(self: Any, name: str) -> None:
         del _own_names(self)[name]
     else:
         Live.__delattr__(self, name)
-
-
-# Locks are held by threads.
-
-
-def _owned(name: str) -> Any:
-    def method(self: Any, /, *args: Any, **kw: Any) -> Any:
-        return perform(self, Verb.CALL, name, list(args), {"owner": get_ident(), **kw})
-
-    method.__name__ = name
-    return method
-
-
-def _enter(self: Any) -> Any:
-    return perform(self, Verb.CALL, "acquire", [], {"owner": get_ident()})
-
-
-def _exit(self: Any, kind: Any, error: Any, trace: Any) -> None:
-    try:
-        perform(self, Verb.CALL, "release", [], {"owner": get_ident()})
-    except (DeadReferenceError, PBConnectionLost):
-        # Then it is released; and what happened in between tells more.
-        if error is None:
-            raise
 
 
 def _wait_for(self: Any, predicate: Any, timeout: float | None = None) -> Any:

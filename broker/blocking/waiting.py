@@ -17,7 +17,7 @@ from broker.blocking.driver import NOT_PLAIN, Driver
 from broker.blocking.threaded import reactor_thread
 from broker.blocking.waits import bound
 
-__all__ = ["WAITING", "Waiting", "driver_of"]
+__all__ = ["WAITING", "Waiting", "driver_of", "outcome"]
 
 
 class Waiting:
@@ -50,7 +50,8 @@ class Waiting:
         broker = reference.broker
         if bound(broker) is None:
             message = (":" if verb is Verb.GET else ".") + name
-            convert = partial(_outcome, proxy, verb, name, args, kw)
+            operands: tuple[Any, ...] = (name,) if verb is Verb.GET else (name, args, kw)
+            convert = partial(outcome, proxy, verb, operands)
             result = driver_of(broker).quick(reference.luid, message.encode(), args, kw or {}, convert)
             if result is not NOT_PLAIN:
                 return result
@@ -63,12 +64,12 @@ class Waiting:
 WAITING: Final = Waiting()
 
 
-def _outcome(proxy: Any, verb: Verb, name: str, args: tuple[Any, ...], kw: Any, result: Any) -> Any:
-    """Return what an answer comes to, as `Answer.outcome` does."""
+def outcome(proxy: Any, verb: Verb, operands: tuple[Any, ...], result: Any) -> Any:
+    """Return what the answer to one operation comes to, as `Answer.outcome` does."""
     kind = type(result)
     if kind is int or kind in PLAIN:
         return result
-    program = program_of(proxy, verb, (name,) if verb is Verb.GET else (name, list(args), kw))
+    program = program_of(proxy, verb, operands)
     return Answer(side_of(program.reference.broker), program, 1).outcome(result)
 
 

@@ -26,6 +26,7 @@ from zope.interface import implementer
 from broker._directory.importing import find
 from broker._remote.faults import describe_exception
 from broker.manager.folder import remove_folder
+from broker.manager.glancing import install
 from broker.manager.letter import Incoming, pack, types_from
 from broker.manager.registry import Types
 from broker.manager.server import Server
@@ -137,6 +138,7 @@ def _types(letter: dict[str, Any]) -> Types:
 
 def _run(letter: dict[str, Any], types: Types, taking: int, giving: int) -> int:
     """Serve until it is over; return the exit code."""
+    install()
     from twisted.internet import reactor as running
 
     reactor: Any = running

@@ -140,14 +140,19 @@ class SharedOwner(Owner):
     ) -> SharedOwner:
         """Return an owner."""
         made = cls(policy, presenter)
-        made.marks, made.threaded, made.run_in_thread = marks, threaded, run_in_thread
+        made._knows(marks, threaded, run_in_thread)
         return made
+
+    def _knows(self, marks: Marks, threaded: frozenset[Policy], run_in_thread: Callable[..., Deferred[Any]]) -> None:
+        self.marks, self.threaded, self.run_in_thread = marks, threaded, run_in_thread
+        # All that `invoke` does is to look for these.
+        self._quick = self.policy not in threaded
 
     def under(self, policy: Policy) -> Owner:
         """Return the owner that serves under another policy what is reached through this one."""
         other = super().under(policy)
         if other is not self and isinstance(other, SharedOwner):
-            other.marks, other.threaded, other.run_in_thread = self.marks, self.threaded, self.run_in_thread
+            other._knows(self.marks, self.threaded, self.run_in_thread)
         return other
 
     def adapter(self, side: Side, value: Any, override: Override | None = None) -> Exported:

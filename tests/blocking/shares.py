@@ -15,6 +15,7 @@ from broker.blocking import BaseManager, BaseProxy, MakeProxyType, Manager
 __all__ = [
     "Counter",
     "Customized",
+    "Deep",
     "Desk",
     "GeneratorProxy",
     "Own",
@@ -50,6 +51,13 @@ class Counter:
 
     def __str__(self) -> str:
         return f"counted {self.count}"
+
+
+class Deep:
+    """Has a method of a name that proxies have."""
+
+    def _getvalue(self) -> str:
+        return "of the object"
 
 
 class Desk:
@@ -108,6 +116,7 @@ class Own(BaseManager):
 
 Own.register("Counter", Counter, proxytype=CounterProxy)
 Own.register("Restricted", Counter, exposed=("add", "_hidden"))
+Own.register("Deep", Deep, exposed=("_getvalue",))
 Own.register("Desk", Desk, method_to_typeid={"counter": "Counter"})
 Own.register("squares", squares, proxytype=GeneratorProxy)
 Own.register("remembered", list, exposed=("__len__",), create_method=False)

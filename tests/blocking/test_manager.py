@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from broker.blocking import BaseManager, BaseProxy, Manager
+from broker.blocking import BaseManager, BaseProxy, Manager, async_
 from broker.errors import DeadReferenceError, InsecureJelly, PBConnectionLost, RemoteError, UnknownName
 from broker.manager import CannotStart, UnknownType
 from broker.transparent import same
@@ -349,3 +349,23 @@ def settled(manager: BaseManager) -> int:
     with pytest.raises(UnknownName):
         manager.hub.adopt(b"", 0)
     return count
+
+
+def test_methods_of_proxies_as_values(manager: Manager) -> None:
+    numbers, order = manager.list([3, 1, 2]), manager.dict({1: 30, 2: 20, 3: 10})
+    append = numbers.append
+    assert append == numbers.append != numbers.pop
+    assert append.__name__ == "append"
+    assert async_(append)(4).value is None
+    assert list(numbers) == [3, 1, 2, 4]
+    order[4] = 0
+    # It is called here, one number after the other.
+    numbers.sort(key=order.get)
+    assert list(numbers) == [4, 3, 2, 1]
+
+
+def test_methods_of_the_proxy_come_before_those_of_the_object(own: Own) -> None:
+    deep = own.Deep()
+    assert deep._callmethod("_getvalue") == "of the object"
+    with pytest.raises(InsecureJelly):
+        deep._getvalue()

@@ -1,0 +1,81 @@
+"""The reactor of a manager's process: before it sleeps, it looks for a moment whether there is something to do.
+
+To fall asleep and be woken costs more than most calls, and a client that uses shared objects calls again at once. Where
+nothing comes, looking is only a waste: each time that it was in vain, twice as many sleeps as the last time go without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import perf_counter
+from typing import Any, Final
+
+__all__ = ["install"]
+
+#: Seconds for which it looks: about what falling asleep and waking up cost.
+_GLANCE: Final = 50e-6
+#: Most sleeps in a row without.
+_MOST: Final = 255
+#: What is used of Twisted's reactor that is not public.
+_USED: Final = frozenset(("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable"))
+
+
+def install() -> None:
+    """Have the program use such a reactor, unless it has one already, or it would be of no use here."""
+    if "twisted.internet.reactor" in sys.modules or (os.cpu_count() or 1) < 2:
+        return
+    try:
+        from twisted.internet.epollreactor import EPollReactor
+    except ImportError:
+        # No Linux.
+        return
+    from twisted.internet.main import installReactor
+
+    reactor = _reactor_class(EPollReactor)()
+    # Another Twisted is not guessed at.
+    if all(hasattr(reactor, name) for name in _USED):
+        installReactor(reactor)
+
+
+def _reactor_class(base: Any) -> Any:
+    class GlancingReactor(base):  # type: ignore[misc]
+        """An `EPollReactor` that looks before it sleeps."""
+
+        _sleeps = _slept = 0
+
+        def doPoll(self, timeout: float | None) -> None:
+            """Handle what there is to be handled; wait for it.
+
+            :param timeout: seconds, or None.
+            """
+            ready = self._poller.poll(0)
+            if not ready and timeout != 0:
+                ready = self._glance()
+                if not ready:
+                    super().doPoll(timeout)
+                    return
+            selectables = self._selectables
+            for number, event in ready:
+                selectable = selectables.get(number)
+                if selectable is not None:
+                    self._doReadOrWrite(selectable, number, event)
+
+        doIteration = doPoll
+
+        def _glance(self) -> Any:
+            if self._sleeps:
+                self._sleeps -= 1
+                return None
+            poll = self._poller.poll
+            end = perf_counter() + _GLANCE
+            while perf_counter() < end:
+                os.sched_yield()
+                ready = poll(0)
+                if ready:
+                    self._slept = 0
+                    return ready
+            self._sleeps = self._slept = min(2 * self._slept + 1, _MOST)
+            return None
+
+    return GlancingReactor
