@@ -18,6 +18,7 @@ COMMANDS = {
     "soak": ("soak", "a million calls on one connection, after which nothing may be left"),
     "held": ("held", "what many connections and references cost, and that all of it comes back"),
     "profile": ("profiling", "where one side of a workload spends its time"),
+    "stages": ("stages", "microseconds of one operation in each stage, on both sides, peer beside peer"),
 }
 EPILOG = (
     "other measurements, each with a --help of its own:\n"

@@ -117,17 +117,18 @@ class Pair:
     """The server and a client of one peer, as a context manager.
 
     :param trace: the side that counts the memory of its Python objects, which makes it slow; empty for none.
+    :param watch: whether both measure the stages of what they do.
     """
 
-    def __init__(self, peer: str, *, trace: str = "") -> None:
+    def __init__(self, peer: str, *, trace: str = "", watch: bool = False) -> None:
         self.peer = peer
         server_core, self._core = cores()
         self._workers: list[Worker] = []
         try:
-            self.server = self._start("server", server_core, *["--trace"] * (trace == "server"))
+            self.server = self._start("server", server_core, *["--trace"] * (trace == "server"), *["--watch"] * watch)
             where = self.server.receive(STARTING)
             self._where = ["--port", str(where["port"]), "--name", where["name"]]
-            self.client = self.another(*["--trace"] * (trace == "client"))
+            self.client = self.another(*["--trace"] * (trace == "client"), *["--watch"] * watch)
         except BaseException:
             self.close()
             raise

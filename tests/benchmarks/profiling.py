@@ -10,10 +10,10 @@ from tests.benchmarks.peers import MODULES, load
 from tests.benchmarks.process import Pair, WorkerError
 from tests.benchmarks.workloads import FULL, WORKLOADS
 
-__all__ = ["add_options", "main", "profile"]
+__all__ = ["TIMED", "add_options", "main", "profile"]
 
 #: Those that run an operation over and over.
-_TIMED = [name for name, workload in WORKLOADS.items() if workload.unit != "B"]
+TIMED = [name for name, workload in WORKLOADS.items() if workload.unit != "B"]
 
 
 def profile(peer: str, workload: str, side: str, seconds: float, lines: int) -> str:
@@ -29,7 +29,7 @@ def profile(peer: str, workload: str, side: str, seconds: float, lines: int) -> 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the profile can be told."""
-    parser.add_argument("workload", choices=_TIMED)
+    parser.add_argument("workload", choices=TIMED)
     parser.add_argument("--side", choices=["client", "server"], default="server", help="who is profiled (server)")
     parser.add_argument("--peer", choices=list(MODULES), default="broker-pb", help="(broker-pb)")
     parser.add_argument("--seconds", type=float, default=3.0, help="for how long (3)")

@@ -16,10 +16,13 @@ from typing import Any
 
 from tests.benchmarks.peers import load
 from tests.benchmarks.port import Control
+from tests.benchmarks.watch import Watch
 
 __all__ = ["common"]
 
 _profile = cProfile.Profile()
+#: The watch of this process, if it has one.
+_watches: list[Watch] = []
 
 
 def resident() -> int:
@@ -44,7 +47,8 @@ def profiled(lines: int) -> str:
 def common(command: dict[str, Any]) -> dict[str, Any] | None:
     """Do what every worker can, and return the answer; None for any other command.
 
-    `memory` measures, `profile-start` and `profile-stop` profile the thread that the command comes in.
+    `memory` measures, `profile-start` and `profile-stop` profile the thread that the command comes in, `watch-start`
+    and `watch-stop` measure the stages of a process that has a watch.
     """
     what = command["do"]
     if what == "memory":
@@ -55,6 +59,11 @@ def common(command: dict[str, Any]) -> dict[str, Any] | None:
     if what == "profile-stop":
         _profile.disable()
         return {"text": profiled(int(command["lines"]))}
+    if what == "watch-start":
+        _watches[0].restart()
+        return {}
+    if what == "watch-stop":
+        return _watches[0].read()
     return None
 
 
@@ -67,6 +76,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--name", default="", help="what the server told with its port, for a client")
     parser.add_argument("--core", type=int, help="the core to run on")
     parser.add_argument("--nice", type=int, default=0, help="how far to step back behind other processes")
+    parser.add_argument("--watch", action="store_true", help="measure the stages of an operation")
     parser.add_argument("--trace", action="store_true", help="count the memory of Python objects")
     options = parser.parse_args(argv)
     # Control-C reaches the whole group; the harness alone decides what it means.
@@ -82,6 +92,8 @@ def main(argv: list[str]) -> None:
     peer = load(options.peer)
     if options.trace:
         tracemalloc.start()
+    if options.watch:
+        _watches.append(Watch())
     if options.side == "server":
         peer.serve(control)
     else:
