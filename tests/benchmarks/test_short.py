@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import compare, fairness, profiling, scaling
+from tests.benchmarks import compare, fairness, profiling, scaling, stages
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.codecs import CODECS
 from tests.benchmarks.driver import Loop, percentile
@@ -178,6 +178,27 @@ def test_fairness_and_profile_give_numbers() -> None:
     assert got["p99"] >= got["p50"] > 0 and got["rate"] > 0
     assert "dataReceived" in profiling.profile("stock", "seq-null", "server", 0.05, 20)
     assert compare.EPILOG.count("pipe-null") >= 2
+
+
+@pytest.mark.parametrize("peer", ["stock", "broker-native", "echo"])
+def test_the_stages_of_an_operation_make_up_its_time(peer: str) -> None:
+    sides = stages.measure(ready(peer), "seq-null", 0.2)
+    for side in sides:
+        assert all(side[stage] > 0 for stage in ("waiting", "system", "twisted", "objects"))
+    assert all(sides[1][stage] > 0 for stage in ("deferred", "benchmark")) and sides[0]["benchmark"] == 0
+    assert (sides[0]["encoding"] > 0) is (peer != "echo"), "a bare echo has no values"
+    server, client = (sum(side.values()) for side in sides)
+    assert server == pytest.approx(client, rel=0.5), "both take as long, one of them mostly waiting"
+
+
+def test_the_table_of_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stages", "refs", "connect", "--peers", ready("broker-native"), "--seconds", "0.05"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line and "|" not in line] == ["refs", "connect"]
+    assert lines[2] == "| µs | broker/1, server | broker/1, client |"
+    assert len([line for line in lines if line.startswith("| **busy** |")]) == 2
+    assert main(["stages", "refs", "--peers", "rpyc"]) == 1
+    assert "no watch can be put on rpyc" in capsys.readouterr().out
 
 
 def test_what_is_held_comes_back() -> None:

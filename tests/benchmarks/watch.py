@@ -46,6 +46,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._times = dict.fromkeys(STAGES, 0.0)
+        self._operations = 0
         self._stage = "twisted"
         self._since = perf_counter()
         self._hang()
@@ -53,10 +54,11 @@ class Watch:
     def restart(self) -> None:
         """Forget what was measured."""
         self._times.update(dict.fromkeys(STAGES, 0.0))
+        self._operations = 0
 
     def read(self) -> dict[str, float]:
-        """Return the seconds of each stage."""
-        return dict(self._times)
+        """Return the seconds of each stage, and `operations`, how many were begun by the loops of the harness."""
+        return {**self._times, "operations": self._operations}
 
     def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that does the same, in a stage."""
@@ -95,10 +97,20 @@ class Watch:
         self._replace(tcp.Connection, dict.fromkeys(("write", "writeSequence", "loseConnection"), "twisted"))
         self._replace(defer.Deferred, dict.fromkeys(("addCallbacks", "callback", "errback"), "deferred"))
         self._replace(Loop, dict.fromkeys(("_begin", "_done"), "benchmark"))
+        self._count(Loop)
         installed: Any = reactor
         installed._poller = _Poller(installed._poller, self)
         self._hang_on_factories(installed)
         self._hang_on_connections(protocol.BaseProtocol)
+
+    def _count(self, kind: Any) -> None:
+        begin = kind._begin
+
+        def counted(loop: Any) -> None:
+            self._operations += 1
+            begin(loop)
+
+        kind._begin = counted
 
     def _hang_on_factories(self, reactor: Any) -> None:
         for name, place in (("listenTCP", 1), ("connectTCP", 2)):
