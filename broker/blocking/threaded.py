@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from broker.blocking.driver import Driver
 from broker.blocking.forks import TEXT, note
 from broker.blocking.protocol import BlockingProtocol
-from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised
+from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised, reactor_left
 from broker.blocking.workers import Workers, employer
 from broker.errors import DeadReferenceError
 
@@ -141,6 +141,8 @@ class _Threads:
             known = self.known.get(id(reactor))
             if known is not None:
                 return known[1]
+            if reactor.running and reactor_left():
+                raise DeadReferenceError(TEXT)
             driver = Threaded(reactor, None if reactor.running else _start(reactor))
             self.known[id(reactor)] = reactor, driver
             return driver

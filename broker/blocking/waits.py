@@ -6,7 +6,7 @@ import sys
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
@@ -14,9 +14,10 @@ from twisted.python.failure import Failure
 
 from broker._objects.context import CURRENT
 from broker._remote.program import Program
+from broker.blocking.forks import note
 from broker.errors import DeadlineExceeded
 
-__all__ = ["CannotWait", "Wait", "bound", "check_thread", "expired", "raised"]
+__all__ = ["CannotWait", "Wait", "bound", "check_thread", "expired", "raised", "reactor_left"]
 
 
 class CannotWait(RuntimeError):
@@ -132,13 +133,37 @@ def expired(seconds: float, args: tuple[Any, ...]) -> DeadlineExceeded:
     return DeadlineExceeded(f"no answer{what} within {seconds:g} seconds")
 
 
+class _Reactor:
+    """Which thread ran Twisted's reactor when this process was forked, if it was: none of its own does.
+
+    Its number says nothing any more: threads of the child may have the numbers of those that stayed behind.
+    """
+
+    def __init__(self) -> None:
+        self.thread: int | None = None
+
+    def forked(self) -> None:
+        """This is the child."""
+        self.thread = threadable.ioThread
+
+
+_LEFT: Final = _Reactor()
+note(_LEFT)
+
+
+def reactor_left() -> bool:
+    """Return whether the thread that runs Twisted's reactor belongs to the process that this one was forked from."""
+    # The same object: a reactor that is started here makes another one, which may well be equal.
+    return _LEFT.thread is not None and threadable.ioThread is _LEFT.thread
+
+
 def check_thread(me: int | None = None) -> None:
     """Make sure that the calling thread may wait.
 
     :param me: its number.
     :raises CannotWait: it runs the reactor or an asyncio task: nothing would go on while it waits.
     """
-    if threadable.ioThread == (me or get_ident()):
+    if threadable.ioThread == (me or get_ident()) and not reactor_left():
         running = sys.modules.get("twisted.internet.reactor")
         if running is not None and getattr(running, "running", False):
             raise CannotWait(

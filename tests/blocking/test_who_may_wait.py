@@ -7,11 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
+from twisted.python import threadable
 
 from broker.blocking import CannotWait, async_, connect, link_pair, run
 from broker.blocking.threaded import reactor_thread
+from broker.blocking.waits import check_thread
 from broker.errors import DeadReferenceError
 from broker.transparent import expr
 from tests.blocking.scene import Echo, Shop, connected, reactor, script, served
@@ -149,6 +153,41 @@ def test_fork() -> None:
         os.waitpid(child, 0)
         assert len(said) == 5 and said[4] == "5" and all("forked" in text for text in said[:4]), said
         assert root.echo(2) == 2 and not connection.closed
+
+
+def _may_wait(reactor: object) -> list[str]:
+    """Return what is refused to the calling thread."""
+    said = []
+    for function in (check_thread, lambda: reactor_thread(reactor)):
+        try:
+            function()
+        except (CannotWait, DeadReferenceError) as error:
+            said.append(type(error).__name__)
+    return said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks nothing")
+def test_the_thread_of_a_reactor_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a child, any thread may have the number that the reactor's had; this one has it for certain.
+    running = SimpleNamespace(running=True)
+    monkeypatch.setitem(sys.modules, "twisted.internet.reactor", running)
+    monkeypatch.setattr(threadable, "ioThread", threading.get_ident())
+    with pytest.raises(CannotWait):
+        check_thread()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            said = [*_may_wait(running), "and"]
+            # A reactor of its own, in the same thread.
+            threadable.ioThread = int(str(threadable.ioThread))
+            os.write(writing, " ".join([*said, *_may_wait(running)]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as file:
+        assert file.read() == "DeadReferenceError and CannotWait"
+    os.waitpid(child, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks nothing")
