@@ -9,7 +9,7 @@ from twisted.internet.defer import succeed
 
 from broker._remote.expr import Expr, Tape, base_of
 from broker._remote.names import clean, is_dunder, is_local
-from broker._remote.program import HasNode, Program, more_of, node_of
+from broker._remote.program import HasNode, Program, kept_node, more_of
 from broker._remote.verbs import INPLACE, Verb
 
 __all__ = ["Block", "Recorded"]
@@ -36,13 +36,10 @@ class Recorded(Expr):
 
 
 def _record(base: Recorded, *step: Any) -> Recorded:
-    node = node_of(base)
-    assert node is not None
-    view, _, tape = more_of(base)
     made = object.__new__(Recorded)
-    node = node.then(*step)
-    HasNode.__init__(made, node, (view, [], tape))
-    tape.record(node)
+    node = kept_node(base).then(*step)
+    HasNode.__init__(made, node, more_of(base))
+    more_of(base)[1].record(node)
     return made
 
 
@@ -73,7 +70,7 @@ class Block:
 
     def __enter__(self) -> Any:
         made = object.__new__(Recorded)
-        HasNode.__init__(made, self._node, (self._view, [], self._tape))
+        HasNode.__init__(made, self._node, (self._view, self._tape))
         return made
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -12,7 +12,7 @@ from broker._remote.faults import describe_exception
 from broker._remote.held import Held, reference_of, state_of
 from broker._remote.iterators import AsyncRemoteIterator, make_exact
 from broker._remote.names import forwarded
-from broker._remote.program import HasNode, Node, Program, View, more_of, node_of, text_of
+from broker._remote.program import HasNode, Node, Program, View, kept_node, more_of, node_of, text_of
 from broker._remote.sending import transmit
 from broker._remote.verbs import INPLACE, OPERATORS, Verb, Want
 
@@ -29,10 +29,10 @@ class Expr(HasNode):
     :param view: how results are shown.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "entered")
 
     def __init__(self, node: Node, view: View) -> None:
-        super().__init__(node, (view, []))
+        HasNode.__init__(self, node, (view,))
 
     # What resolves it.
 
@@ -56,7 +56,7 @@ class Expr(HasNode):
         return _then(self, Verb.GET, found)
 
     def __call__(self, /, *args: Any, **kw: Any) -> Expr:
-        node = _node(self)
+        node = kept_node(self)
         if node.verb is Verb.GET and node.subject is not None:
             # Reading a method and calling it is one operation, which needs less of a policy.
             return _made(self, node.subject.then(Verb.CALL, node.operands[0], list(args), kw), node)
@@ -127,11 +127,13 @@ class Expr(HasNode):
             # What is entered is what is left, so it is computed once.
             held = await view.transport.perform(node.reference, Program((node,), view, Want.REF))
             node = base_of(held)[0]
-        more_of(self)[1].append(node)
+        _ENTERED.__set__(self, (node, _entered(self)))
         return await view.transport.perform(node.reference, Program((node.then(Verb.ENTER),), view))
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        node, view = more_of(self)[1].pop(), more_of(self)[0]
+        node, outside = _entered(self)
+        _ENTERED.__set__(self, outside)
+        view = more_of(self)[0]
         step = node.then(Verb.EXIT, None if error is None else describe_exception(error))
         return await view.transport.perform(node.reference, Program((step,), view, Want.AUTO))
 
@@ -174,7 +176,20 @@ class Expr(HasNode):
         raise TypeError("an expression belongs to its connection and cannot be pickled")
 
     def __repr__(self) -> str:
-        return f"<Expr {text_of(_node(self))}>"
+        return f"<Expr {text_of(kept_node(self))}>"
+
+
+_ENTERED: Final[Any] = vars(Expr)["entered"]
+# The slot goes on working through its descriptor, as those of `HasNode` do.
+del Expr.entered  # type: ignore[attr-defined]
+
+
+def _entered(expression: Expr) -> Any:
+    """Return the context that was entered last, with those around it, as a pair; None if there is none."""
+    try:
+        return _ENTERED.__get__(expression)
+    except AttributeError:
+        return None
 
 
 class Tape:
@@ -203,11 +218,11 @@ class Once(Expr):
     __slots__ = ()
 
     def __init__(self, expression: Expr) -> None:
-        HasNode.__init__(self, _node(expression), (more_of(expression)[0], [], []))
+        HasNode.__init__(self, kept_node(expression), (more_of(expression)[0], []))
 
     def deferred(self) -> Deferred[Any]:
         """Send the expression, if it has not been sent; return a Deferred of its value."""
-        state = more_of(self)[2]
+        state = more_of(self)[1]
         if not state:
             outcome: list[Any] = []
             waiting: list[Deferred[Any]] = []
@@ -249,29 +264,25 @@ def _add_operators() -> None:
 _add_operators()
 
 
-def _node(value: HasNode) -> Node:
-    node = node_of(value)
-    assert node is not None
-    return node
-
-
 def _made(base: Expr, node: Node, instead: Node | None = None) -> Expr:
-    more = more_of(base)
-    if type(base) is Once:
-        return Expr(node, more[0])
-    made = object.__new__(type(base))
-    HasNode.__init__(made, node, (more[0], [], *more[2:]))
-    if len(more) > 2:
-        more[2].record(node, instead)
+    kind, more = type(base), more_of(base)
+    if kind is Once:
+        kind, more = Expr, more[:1]
+    made = object.__new__(kind)
+    HasNode.__init__(made, node, more)
+    if kind is not Expr:
+        # In a program block.
+        more[1].record(node, instead)
     return made
 
 
 def _then(base: Expr, verb: Verb, *operands: Any) -> Expr:
-    return _made(base, _node(base).then(verb, *operands))
+    node = kept_node(base)
+    return _made(base, Node(node.reference, verb, node, *operands))
 
 
 def _program(expression: Expr) -> tuple[RemoteReference, Program]:
-    node, view = _node(expression), more_of(expression)[0]
+    node, view = kept_node(expression), more_of(expression)[0]
     if view.transport.blocking:
         raise TypeError("an expression whose operations wait is not awaited: use run(x)")
     return node.reference, Program((node,), view)
@@ -285,9 +296,11 @@ def base_of(value: Any, view_of: Callable[[RemoteReference], View] | None = None
     """
     kind = type(value)
     if issubclass(kind, Expr):
-        return _node(value), more_of(value)[0]
+        return kept_node(value), more_of(value)[0]
     if issubclass(kind, HasNode):
-        return _node(value), state_of(more_of(value)[0]).view
+        node = node_of(value)
+        assert node is not None
+        return node, state_of(more_of(value)[0]).view
     if issubclass(kind, Held):
         state = state_of(value)
         return Node(state.reference), state.view

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+from broker._remote.names import INTERPRETER
+
 __all__ = ["CONTAINERS", "Form", "IMMUTABLES", "Rules", "SCALARS", "Said", "copy", "ref", "stream"]
 
 
@@ -33,6 +35,8 @@ SCALARS: Final[frozenset[type]] = frozenset(
 CONTAINERS: Final[frozenset[type]] = frozenset((list, tuple, dict, set, frozenset))
 #: Scalars, and the containers that cannot change; the items of these are looked at one by one.
 IMMUTABLES: Final[frozenset[type]] = SCALARS | {tuple, frozenset}
+#: How many types rules remember.
+_OFFERED: Final = 1024
 
 
 class Rules:
@@ -43,7 +47,7 @@ class Rules:
     :param default: for everything else.
     """
 
-    __slots__ = ("_classes", "_default", "_exact")
+    __slots__ = ("_classes", "_default", "_exact", "_offered")
 
     def __init__(
         self,
@@ -54,6 +58,8 @@ class Rules:
         self._exact = dict(exact) if isinstance(exact, Mapping) else dict.fromkeys(exact, Form.COPY)
         self._classes = tuple(classes)
         self._default = default
+        #: The types for which `offers` has said yes.
+        self._offered: set[type] = set()
 
     def with_containers(self) -> Rules:
         """Return these rules, but with containers copied: so operators find in them what they look for."""
@@ -61,7 +67,9 @@ class Rules:
 
     def form(self, value: Any) -> Form:
         """Return the form for a value."""
-        kind = type(value)
+        return self._of(type(value))
+
+    def _of(self, kind: type) -> Form:
         found = self._exact.get(kind)
         if found is not None:
             return found
@@ -70,6 +78,18 @@ class Rules:
             if issubclass(kind, cls):
                 return form
         return self._default
+
+    def offers(self, kind: type) -> bool:
+        """Say whether values of a type may cross in one form or another."""
+        if kind in self._offered:
+            return True
+        if issubclass(kind, INTERPRETER) or self._of(kind) is Form.REFUSE:
+            return False
+        if len(self._offered) >= _OFFERED:
+            # Classes may be made by the thousand.
+            self._offered.clear()
+        self._offered.add(kind)
+        return True
 
 
 class Said:

@@ -131,14 +131,17 @@ class Policy:
         :raises HiddenName: there is no such attribute for this peer.
         :raises HiddenVerb: the operation is not offered.
         """
+        known = self.known.get((type(value), verb, name))
+        if known is not None:
+            return known
         if verb in _NAMED and name != "__call__":
-            return self._named(value, verb, name)
+            known = self._decided(value, verb, name)
+            self._remember(value, verb, name, known)
+            return known
         if verb is Verb.DESCRIBE:
             allowed = self.describe != "no"
         elif verb is Verb.VALUE:
             allowed = self.values
-        elif (type(value), verb, name) in self.known:
-            return name
         else:
             allowed = self.expose.special(value, name)
             if allowed:
@@ -146,13 +149,6 @@ class Policy:
         if not allowed:
             raise HiddenVerb(f"{name or verb.name.lower()} of this object is not offered")
         return name
-
-    def _named(self, value: Any, verb: Verb, name: str) -> str:
-        known = self.known.get((type(value), verb, name))
-        if known is None:
-            known = self._decided(value, verb, name)
-            self._remember(value, verb, name, known)
-        return known
 
     def _remember(self, value: Any, verb: Verb, name: str, found: str) -> None:
         if issubclass(type(value), type):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from broker._remote.side import Side
     from broker._remote.unpacking import Batch, Presenter
 
-__all__ = ["Compiler", "HasNode", "Node", "Program", "View", "more_of", "node_of", "text_of"]
+__all__ = ["Compiler", "HasNode", "Node", "Program", "View", "kept_node", "more_of", "node_of", "text_of"]
 
 
 class View(Protocol):
@@ -97,9 +97,10 @@ def node_of(value: Any) -> Node | None:
     return node
 
 
-def more_of(value: HasNode) -> Any:
-    """Return what else is kept with the operation."""
-    return _MORE.__get__(value)
+#: Return the operation that is kept with a value: with an expression, always.
+kept_node: Final[Callable[[HasNode], Node]] = _NODE.__get__
+#: Return what else is kept with the operation.
+more_of: Final[Callable[[HasNode], Any]] = _MORE.__get__
 
 
 class Program:

@@ -40,6 +40,8 @@ __all__ = ["Described", "Opened", "Run", "SAME"]
 SAME: Final = object()
 
 
+#: What the arguments of a call may be named by.
+_NAMES: Final = frozenset((str,))
 #: What brings a policy of its own along.
 _MARKED: Final = frozenset((Exported, Said))
 
@@ -116,7 +118,7 @@ class Run:
         """Run the steps; return the last result, or a Deferred of it as soon as one of them has to wait."""
         for step in self.steps:
             result = self._step(step)
-            if isinstance(result, Deferred) or hasattr(type(result), "__await__"):
+            if hasattr(type(result), "__await__"):
                 return Deferred.fromCoroutine(self._rest(result))
             self._done(result)
         return self.values[-1]
@@ -124,14 +126,14 @@ class Run:
     def proceed(self, result: Any, override: Override | None) -> Any:
         """Go on with the result of the first step; return the last one, or a Deferred of it, as `start` does."""
         self.index, self.override = 1, override
-        if isinstance(result, Deferred) or hasattr(type(result), "__await__"):
+        if hasattr(type(result), "__await__"):
             return Deferred.fromCoroutine(self._rest(result))
         self._done(result)
         return self.values[-1]
 
     async def _rest(self, result: Any) -> Any:
         while True:
-            if isinstance(result, Deferred) or hasattr(type(result), "__await__"):
+            if hasattr(type(result), "__await__"):
                 result = await result
             self._done(result)
             if self.index == len(self.steps):
@@ -141,14 +143,19 @@ class Run:
     def _done(self, result: Any) -> None:
         step = self.steps[self.index - 1]
         last = self.index == len(self.steps)
-        if last and step.verb is not Verb.OP:
+        if step.verb is Verb.OP:
+            if step.operands[0] in INPLACE and result is self.values[step.subject]:
+                # The program goes on with the object; the peer is told that it is the one it has.
+                result = SAME if last and step.subject == 0 else result
+        elif last:
             self.values.append(result)
             return
-        if step.verb is Verb.OP and step.operands[0] in INPLACE and result is self.values[step.subject]:
-            # The program goes on with the object; the peer is told that it is the one it has.
-            result = SAME if last and step.subject == 0 else result
         if not self.homes and self.override is None and type(result) not in _MARKED:
-            self._proceeded(result, self.policies[step.subject], last)
+            policy = self.policies[step.subject]
+            if not last and not policy.results.offers(type(result)):
+                self._check_offered(result, policy)
+            self.values.append(result)
+            self.policies.append(policy)
             return
         policy = self._policy_of(result, step)
         if type(result) is Said and not last:
@@ -158,14 +165,15 @@ class Run:
         if type(result) is Exported and not last:
             result = result.object
             self.homes[id(result)] = (result, policy)
-        self._proceeded(result, policy, last)
-
-    def _proceeded(self, result: Any, policy: Policy, last: bool) -> None:
-        if not last and self._withheld(result, policy):
-            # What could not be had as a result is not to be had on the way to one.
-            raise HiddenVerb(f"a {type(result).__name__} is not offered")
+        if not last:
+            self._check_offered(result, policy)
         self.values.append(result)
         self.policies.append(policy)
+
+    def _check_offered(self, result: Any, policy: Policy) -> None:
+        if self._withheld(result, policy):
+            # What could not be had as a result is not to be had on the way to one.
+            raise HiddenVerb(f"a {type(result).__name__} is not offered")
 
     def _withheld(self, result: Any, policy: Policy) -> bool:
         if isinstance(result, INTERPRETER):
@@ -221,7 +229,7 @@ class Run:
         delattr(subject, self._check(policy, subject, Verb.DEL, clean(name)))
 
     def _call(self, subject: Any, policy: Policy, name: Any, args: Any, kw: Any) -> Any:
-        if type(args) is not list or type(kw) is not dict or not all(type(key) is str for key in kw):
+        if type(args) is not list or type(kw) is not dict or not set(map(type, kw)) <= _NAMES:
             raise BadValue("a call has a list of arguments and a dictionary of named ones")
         if name is None:
             self._check(policy, subject, Verb.CALL, "__call__")

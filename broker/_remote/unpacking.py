@@ -109,7 +109,7 @@ class Unpacker:
         """
         self._depth += 1
         for index, form in enumerate(forms):
-            if type(form) is not list or not set(map(type, form)) <= _INTS:
+            if type(form) is not list or not _is_plain(form):
                 forms[index] = self.value(form)
         self._depth -= 1
 
@@ -217,3 +217,14 @@ def introduce(side: Side, reference: RemoteReference, told: tuple[Any, ...], lim
     if type(names) is not tuple:
         raise BadValue("the names of an object are a tuple")
     side.kinds[reference] = Kind(known, frozenset(map(clean, names)))
+
+
+def _is_plain(form: list[Any]) -> bool:
+    """Say whether there is nothing to unpack in a step, as in most: scalars, and arguments that are scalars."""
+    for part in form:
+        kind = type(part)
+        if kind in _INTS or (kind is dict and not part):
+            continue
+        if kind is not list or not set(map(type, part)) <= _INTS:
+            return False
+    return True
