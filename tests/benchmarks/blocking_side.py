@@ -25,7 +25,7 @@ class Client(Protocol):
     """The connected half of a peer."""
 
     def operation(self, name: str, value: Any) -> Operation:
-        """Return what does one echo, refs, callback or connect, attr, iterate, chain or calls."""
+        """Return what does one echo, refs, callback or connect, attr, iterate, chain, steps or calls."""
 
     def flight(self, value: Any) -> Flight:
         """Return what keeps many echoes in flight."""

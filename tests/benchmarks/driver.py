@@ -32,7 +32,7 @@ def rate(workload: Workload, value: Any, count: int, elapsed: float) -> dict[str
 
 def check(workload: Workload, sent: Any, got: Any) -> None:
     """See to it that an echo brought back what was sent, and that of an object was read what it has."""
-    wanted = {"echo": sent, "attr": 1, "iterate": sent, "chain": 2, "calls": 1}
+    wanted = {"echo": sent, "attr": 1, "iterate": sent, "chain": 2, "steps": 2, "calls": 1}
     if workload.operation in wanted and not same(wanted[workload.operation], got):
         raise AssertionError(f"{workload.name}: not what was sent, or is there: {repr(got)[:200]}")
 

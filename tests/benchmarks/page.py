@@ -40,7 +40,7 @@ _GROUPS = {
     "Calls": ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "latency", "latency-busy"],
     "Large values": ["bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"],
     "Objects and connections": ["refs", "callback", "connect"],
-    "Proxies": ["attr", "iterate", "chain", "calls-5"],
+    "Proxies": ["attr", "iterate", "chain", "steps", "calls-5"],
     "Memory": ["memory-conn", "memory-ref", "memory-import", "rss-conn", "rss-ref"],
 }
 _UNITS = """\

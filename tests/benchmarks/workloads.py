@@ -77,8 +77,8 @@ def same(sent: Any, got: Any) -> bool:
 class Workload:
     """One row of the table.
 
-    :param operation: what is done over and over: echo, refs, callback or connect; attr, iterate, chain or calls with
-        proxies that read like the object; for a `memory` workload, what is held: connections or references.
+    :param operation: what is done over and over: echo, refs, callback or connect; attr, iterate, chain, steps or calls
+        with proxies that read like the object; for a `memory` workload, what is held: connections or references.
     :param value: the kind of value that is echoed.
     :param unit: `/s` operations per second, `MB/s` 10⁶ bytes echoed per second counted in one direction, `us` the
         99th percentile of the latency in microseconds, `B` bytes at the server for each thing held.
@@ -104,6 +104,8 @@ class Workload:
         return self.unit in ("us", "B")
 
 
+#: What is done with proxies that read like the object.
+_PROXIED = frozenset(("attr", "iterate", "chain", "steps", "calls"))
 _ALL = [
     Workload("seq-null", "echo", "echo(1), one after the other"),
     Workload("pipe-null", "echo", "echo(1), 100 in flight", in_flight=100),
@@ -119,6 +121,7 @@ _ALL = [
     Workload("attr", "attr", "an attribute of a remote object is read, an int"),
     Workload("iterate", "iterate", "a for loop over a remote list of 10,000 ints, all of it", "ints"),
     Workload("chain", "chain", 'five steps, stock.shelves["a"].price(1) + 1 of a remote object, and the result'),
+    Workload("steps", "steps", "the steps of chain, each of them a call of its own"),
     Workload("calls-5", "calls", "echo(1) of a remote object, five times one after the other"),
     Workload("latency", "echo", "99th percentile of seq-null", unit="us"),
     Workload("latency-busy", "echo", "the same while 512 KiB echoes run on the same connection", unit="us", busy=True),
@@ -135,6 +138,6 @@ _ALL = [
 ]
 WORKLOADS = {workload.name: workload for workload in _ALL}
 #: Those that need nothing but calls and references: not proxies that read like the object.
-CALLS = frozenset(workload.name for workload in _ALL if workload.operation not in ("attr", "iterate", "chain", "calls"))
+CALLS = frozenset(workload.name for workload in _ALL if workload.operation not in _PROXIED)
 #: Those where Python's own memory is counted, which a peer cannot offer whose memory is that of a C library.
 COUNTED = frozenset(workload.name for workload in _ALL if workload.traced)

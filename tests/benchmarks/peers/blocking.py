@@ -14,7 +14,7 @@ __all__ = ["PEER"]
 
 _OFFERS = frozenset(
     ["seq-null", "pipe-null", "seq-struct", "pipe-struct", "bulk-ints", "bulk-recs", "bytes-512k", "bytes-16m"]
-    + ["refs", "callback", "connect", "attr", "iterate", "chain", "calls-5", "latency"]
+    + ["refs", "callback", "connect", "attr", "iterate", "chain", "steps", "calls-5", "latency"]
 )
 
 
@@ -32,7 +32,7 @@ class _Client:
 
     def operation(self, name: str, value: Any) -> Operation:
         """Return what does one of it."""
-        if name in ("attr", "iterate", "chain", "calls"):
+        if name in ("attr", "iterate", "chain", "steps", "calls"):
             return self._proxied(name, value)
         import broker
 
@@ -65,6 +65,8 @@ class _Client:
             return lambda: (store.echo(1), store.echo(1), store.echo(1), store.echo(1), store.echo(1))[-1]
         if name == "attr":
             return lambda: store.number
+        if name == "steps":
+            return lambda: store.stock.shelves["a"].price(1) + 1
         return lambda: run(expr(store).stock.shelves["a"].price(1) + 1)
 
     def flight(self, value: Any) -> Flight:
