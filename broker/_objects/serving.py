@@ -138,6 +138,8 @@ def _method_name(call: Call) -> str:
 def _answer(broker: Broker, call: Call, result: Any) -> None:
     """Send a result, or the reason why it cannot be sent."""
     try:
+        if type(result) in _SCALARS and broker.session.answer_plain(call.request, result):
+            return
         payload = result if isinstance(result, Payload) else broker.serialize(result)
         broker.session.answer(call.request, payload)
         broker.sent()
@@ -158,13 +160,18 @@ def _answer_later(broker: Broker, call: Call, result: Deferred[Any]) -> None:
             if isinstance(value, Failure):
                 _log_unheard(value)
             return
-        with broker.turn():
+        # As `Broker.turn` does, in fewer steps.
+        broker._turns += 1
+        try:
             if isinstance(value, Failure):
                 fail(broker, call, value)
             elif call.wants_answer:
                 _answer(broker, call, value)
             else:
                 broker.discard(value)
+        finally:
+            broker._turns -= 1
+            broker.flushSoon()
         broker.leaveIfDone()
 
     result.addBoth(done)

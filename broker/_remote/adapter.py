@@ -15,7 +15,7 @@ from broker._remote.descriptors import describe, own_names
 from broker._remote.elsewhere import Family
 from broker._remote.exported import Exported
 from broker._remote.expose import Expose
-from broker._remote.faults import describe_exception
+from broker._remote.faults import describe_exception, let_go
 from broker._remote.forms import Form
 from broker._remote.names import clean
 from broker._remote.packing import Foreign, Packer
@@ -237,21 +237,39 @@ class Owner:
             if verb is Verb.CALL:
                 operands = (operands[0], list(operands[1]), operands[2])
             return self._run(self._one_step(side, adapter, verb, *operands), adapter)
-        value, override = adapter.object, None
+        override = None
         try:
-            result = usual(self.policy, side, value, *operands)
+            result = usual(self.policy, side, adapter.object, *operands)
             if verb is Verb.CALL:
                 override = self.policy.methods.get(operands[0])
         except BaseException as error:  # noqa: BLE001  as in `_run`
-            run = self._one_step(side, adapter, verb, *operands)
-            run.index = 1
-            return self._failed(run, error)
+            return self._failed_alone(error, side, adapter, verb, *operands)
+        if type(result) is Deferred:
+            asked = (side, adapter, verb, *operands)
+            return result.addCallbacks(self._done_alone, self._failed_later, (override, *asked), {}, asked)
+        return self._done_alone(result, override, side, adapter, verb, *operands)
+
+    def _done_alone(
+        self, result: Any, override: Override | None, side: Side, adapter: Exported, verb: Verb, *operands: Any
+    ) -> Any:
         kind = type(result)
         if self._copies and override is None and (kind in PLAIN or (kind is int and -LARGE < result < LARGE)):
-            if adapter.told is None or _own(value) == adapter.told:
+            if adapter.told is None or _own(adapter.object) == adapter.told:
                 return result
         run = self._one_step(side, adapter, verb, *operands)
         return self._concluded(run, adapter, run.proceed(result, override))
+
+    def _failed_alone(self, error: BaseException, side: Side, adapter: Exported, verb: Verb, *operands: Any) -> Any:
+        run = self._one_step(side, adapter, verb, *operands)
+        run.index = 1
+        return self._failed(run, error)
+
+    def _failed_later(self, failure: Failure, *asked: Any) -> Any:
+        error = failure.value
+        assert error is not None
+        answer = self._failed_alone(error, *asked)
+        let_go(failure)
+        return answer
 
     def _program(self, unpacker: Unpacker, arguments: tuple[Any, ...]) -> tuple[Want, list[Step], dict[str, Any]]:
         if not 2 <= len(arguments) <= 3 or type(arguments[0]) is not int or type(arguments[1]) is not list:
@@ -289,9 +307,7 @@ class Owner:
             error = failure.value
             assert error is not None
             answer = self._failed(run, error)
-            # In a circle with the frames of the coroutine that it came through, it would keep all that waited there
-            # until the collector comes.
-            error.__traceback__ = failure.tb = None
+            let_go(failure)
             return answer
 
         return result.addCallbacks(lambda value: self._answer(run, adapter, value), failed)

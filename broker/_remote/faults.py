@@ -11,13 +11,15 @@ import traceback
 from functools import lru_cache
 from typing import Any, Final
 
+from twisted.python.failure import Failure
+
 from broker._objects.failures import remote_exception, wire_name
 from broker._remote.atoms import PLAIN
 from broker._remote.verbs import HiddenName, HiddenVerb, Refused
 from broker._values.registry import Registry
 from broker.errors import BadValue, RemoteError
 
-__all__ = ["RemoteTraceback", "add_notes", "describe_exception", "rebuild", "repr_of"]
+__all__ = ["RemoteTraceback", "add_notes", "describe_exception", "let_go", "rebuild", "repr_of"]
 
 #: Longest chain of causes, contexts and members that is described, and most exceptions in all.
 _DEPTH: Final = 8
@@ -272,3 +274,11 @@ def _group_class() -> Any:
 
 def _said(self: RemoteError) -> str:
     return self._text or ""
+
+
+def let_go(failure: Failure) -> None:
+    """Have an exception let go of where it came from."""
+    assert failure.value is not None
+    # In a circle with the frames of the coroutine that it came through, it would keep all that waited there until the
+    # collector comes.
+    failure.value.__traceback__ = failure.tb = None
