@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from multiprocessing import ProcessError
 from multiprocessing.connection import wait
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
@@ -84,6 +85,7 @@ class BaseManager:
         self._state = "new"
         self._process: Process | None = None
         self._station: Station | None = None
+        self._starting = Lock()
 
     @classmethod
     def register(cls, typeid: str, *args: Any, **options: Any) -> None:
@@ -308,9 +310,24 @@ class BaseManager:
 
 
 class Manager(BaseManager):
-    """A manager with the types that everybody knows: list, dict, Queue, Lock and so on."""
+    """A manager with the types that everybody knows: list, dict, Queue, Lock and so on.
+
+    One that has no address starts when it is first used, if it was not started.
+    """
 
     types: ClassVar[Types] = standard_types()
+
+    @property
+    def hub(self) -> Any:
+        """A proxy for what makes the objects, see `broker.manager.hub.Hub`; starts the manager if need be.
+
+        :raises multiprocessing.ProcessError: the manager has been shut down, or was to be connected.
+        """
+        if self._station is None:
+            with self._starting:
+                if self._state == "new" and self.address is None:
+                    self.start()
+        return super().hub
 
 
 for _one in Manager.types:

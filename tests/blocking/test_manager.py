@@ -19,6 +19,7 @@ from broker.blocking import BaseManager, BaseProxy, Manager, async_
 from broker.errors import DeadReferenceError, InsecureJelly, PBConnectionLost, RemoteError, UnknownName
 from broker.manager import CannotStart, UnknownType
 from broker.transparent import same
+from tests.blocking.family import in_threads
 from tests.blocking.shares import (
     CounterProxy,
     GeneratorProxy,
@@ -44,8 +45,7 @@ def own() -> Iterator[Own]:
 
 def test_from_start_to_end() -> None:
     manager = Manager()
-    with pytest.raises(ProcessError, match="new"):
-        manager.list()
+    assert manager.pid is None
     with manager:
         numbers = manager.list([1])
         pid = manager.pid
@@ -65,6 +65,21 @@ def test_from_start_to_end() -> None:
     with pytest.raises(ProcessError, match="shut down"):
         manager.list()
     manager.shutdown()
+
+
+def test_started_when_first_used() -> None:
+    manager = Manager()
+    numbers = []
+    with in_threads(3, lambda: numbers.append(manager.list([1]))):
+        pass
+    assert numbers == [[1]] * 3 and manager.pid is not None and manager.number_of_objects() == 3
+    with pytest.raises(ProcessError, match="started already"):
+        manager.start()
+    manager.shutdown()
+    for other in (manager, Own(), Manager("tcp:127.0.0.1:1")):
+        # A manager of one's own is started, as with `multiprocessing`; and one that has an address may be connected.
+        with pytest.raises(ProcessError, match="no connection"):
+            other.number_of_objects()
 
 
 def test_initializer_and_own_types() -> None:
