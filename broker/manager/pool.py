@@ -344,7 +344,8 @@ async def _as_they_come(jobs: list[Deferred[Any]]) -> AsyncIterator[Any]:
 
     def arrived(result: Any) -> None:
         come.append(result)
-        while woken:
+        # Whoever is told of it may wait for the next one at once.
+        if woken:
             woken.pop().callback(None)
 
     for job in jobs:

@@ -6,8 +6,9 @@ from multiprocessing import TimeoutError as NotInTime
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
+from broker.manager.pool import _as_they_come
 from broker.manager.registry import Types
 from broker.manager.standard import standard_types
 from broker.testing.harness import Pairs
@@ -159,3 +160,17 @@ def test_context(pairs: Pairs) -> None:
         assert pool.apply("square", (2,)) == 4
     with pytest.raises(ValueError, match="not running"):
         pool.apply("square", (2,))
+
+
+def test_results_that_come_one_by_one() -> None:
+    jobs: list[Deferred[Any]] = [Deferred() for _ in range(3)]
+
+    async def draw() -> list[Any]:
+        return [item async for item in _as_they_come(jobs)]
+
+    found: list[Any] = []
+    Deferred.fromCoroutine(draw()).addCallback(found.append)
+    # Whoever draws asks for the next one while it is being told of this one.
+    for number in (1, 0, 2):
+        jobs[number].callback(number)
+    assert found == [[1, 0, 2]]
