@@ -310,15 +310,18 @@ def base_of(value: Any, view_of: Callable[[RemoteReference], View] | None = None
     return Node(reference), view_of(reference) if view_of is not None else None
 
 
-def evaluate(value: Any, *steps: Any, want: Want | None = None, view_of: Any = None) -> Any:
+def evaluate(
+    value: Any, *steps: Any, want: Want | None = None, view_of: Any = None, notes: dict[str, Any] | None = None
+) -> Any:
     """Run an operation on what a value stands for, as its transport does.
 
     :param steps: the verb and its operands; nothing for the value itself.
+    :param notes: what else the owner is told.
     """
     node, view = base_of(value, view_of)
     if steps:
         node = node.then(*steps)
-    return view.transport.perform(node.reference, Program((node,), view, want))
+    return view.transport.perform(node.reference, Program((node,), view, want, notes))
 
 
 def iterate(value: Any, first: int = 0, exact: bool = False, view_of: Any = None) -> Any:

@@ -104,9 +104,13 @@ def program(target: Any, policy: Policy = LIVE) -> Block:
     return Block(target, lambda found: view_of(found, policy))
 
 
-def run(expression: Any) -> Any:
-    """Return the value of an expression: at once where operations wait, else a Deferred of it."""
-    return evaluate(expression, view_of=view_of)
+def run(expression: Any, notes: dict[str, Any] | None = None) -> Any:
+    """Return the value of an expression: at once where operations wait, else a Deferred of it.
+
+    :param notes: what else the served methods are told, plain values by name: those that take a context
+        (`broker.transparent.publish`) find it as ``ctx.notes``. A peer of PB gets none.
+    """
+    return evaluate(expression, view_of=view_of, notes=notes)
 
 
 def live(target: Any, policy: Policy = LIVE, *, transport: Transport | None = None) -> Any:

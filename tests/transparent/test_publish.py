@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from broker.errors import InsecureJelly
 from broker.testing.harness import Pairs
 from broker.transparent import (
     EXPOSED,
@@ -22,6 +23,7 @@ from broker.transparent import (
     native,
     publish,
     ref,
+    run,
     same,
     stream,
     value,
@@ -167,6 +169,17 @@ def test_the_context_is_there_however_the_method_is_reached(pairs: Pairs) -> Non
     assert pair.result(expr(pair.root, EXPOSED).visits().deferred()) == 6
     pair = pairs(export(Shop().visits, LENT))
     assert live(pair.root, EXPOSED, transport=Waiting(pair))() == 1
+
+
+def test_the_caller_says_something_about_a_call(pairs: Pairs) -> None:
+    pair, shop = proxied(pairs, Shop(), EXPOSED)
+    asked = expr(shop).who()
+    assert run(asked, notes={"trace": "7f3a"})[1] == {"trace": "7f3a"}
+    assert pair.result(run(expr(pair.root, EXPOSED).who(), {"trace": "7f3b"}))[1] == {"trace": "7f3b"}
+    assert run(asked)[1] == {}
+    with pytest.raises(InsecureJelly):
+        run(asked, notes={"trace": object()})
+    assert shop.who()[1] == {}
 
 
 def test_nobody_brings_a_context(pairs: Pairs) -> None:
