@@ -24,9 +24,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from broker._directory.importing import find
+from broker._net.glancing import install
 from broker._remote.faults import describe_exception
 from broker.manager.folder import remove_folder
-from broker.manager.glancing import install
 from broker.manager.letter import Incoming, pack, types_from
 from broker.manager.registry import Types
 from broker.manager.server import Server

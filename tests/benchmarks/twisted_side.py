@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import Any, Protocol
 
+from twisted.application.reactors import installReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
@@ -55,6 +56,8 @@ class TwistedPeer(ABC):
     kind = "peer"
     pure = False
     batched: frozenset[str] = frozenset()
+    #: The name of the reactor that both halves run on; None for the one that Twisted chooses.
+    reactor: str | None = None
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
@@ -70,9 +73,7 @@ class TwistedPeer(ABC):
 
     def serve(self, control: Control) -> None:
         """Be the server until the harness is gone."""
-        from twisted.internet import reactor as installed
-
-        reactor: Any = installed
+        reactor = self._installed()
         server = self.listen()
         worker = _Worker(control, reactor)
         worker.tables = server.tables
@@ -81,9 +82,7 @@ class TwistedPeer(ABC):
 
     def drive(self, control: Control, port: int) -> None:
         """Be the client until the harness is gone."""
-        from twisted.internet import reactor as installed
-
-        reactor: Any = installed
+        reactor = self._installed()
         worker = _Worker(control, reactor)
 
         def opened(client: Client) -> None:
@@ -93,6 +92,13 @@ class TwistedPeer(ABC):
 
         self.open(port, control.name).addCallback(opened).addErrback(worker.tell_failure)
         reactor.run()
+
+    def _installed(self) -> Any:
+        if self.reactor is not None:
+            installReactor(self.reactor)
+        from twisted.internet import reactor
+
+        return reactor
 
 
 class _Worker:

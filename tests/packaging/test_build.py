@@ -93,7 +93,8 @@ def test_source_distribution(sdist: Built) -> None:
     assert sdist.file is not None, sdist.output
     with tarfile.open(sdist.file) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"setup.py", "pyproject.toml", "dev.py", "README.md", "LICENSE", "twisted/plugins/broker_service.py"}
+    wanted = {"setup.py", "pyproject.toml", "dev.py", "README.md", "LICENSE"}
+    wanted |= {"twisted/plugins/broker_service.py", "twisted/plugins/broker_reactor.py"}
     wanted |= {f"broker/{name.replace('.', '/')}.py" for name in (*_about.core(), *_about.INTERPRETED)}
     assert wanted <= inside
     # Nothing was compiled for it, nor translated.

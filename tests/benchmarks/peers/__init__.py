@@ -15,6 +15,7 @@ MODULES = {
     "stock": f"{_HERE}.stock:PEER",
     "stock-again": f"{_HERE}.stock:AGAIN",
     "broker-native": f"{_HERE}.broker:NATIVE",
+    "broker-native-glancing": f"{_HERE}.broker:GLANCING",
     "broker-native-pure": f"{_HERE}.broker:NATIVE_PURE",
     "broker-pb": f"{_HERE}.broker:PB",
     "broker-pb-pure": f"{_HERE}.broker:PB_PURE",

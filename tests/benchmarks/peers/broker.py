@@ -13,7 +13,7 @@ from tests.benchmarks.sources import ROOT, form, form_of
 from tests.benchmarks.things import Store
 from tests.benchmarks.workloads import CALLS
 
-__all__ = ["NATIVE", "NATIVE_PURE", "PB", "PB_PURE"]
+__all__ = ["GLANCING", "NATIVE", "NATIVE_PURE", "PB", "PB_PURE"]
 
 
 def _front_door() -> Any:
@@ -47,7 +47,7 @@ class BrokerPeer(PBPeer):
 
     kind = "ours"
 
-    def __init__(self, name: str, title: str, names: Any, dialect: str, pure: bool) -> None:
+    def __init__(self, name: str, title: str, names: Any, dialect: str, pure: bool, reactor: str | None = None) -> None:
         super().__init__(
             name,
             title,
@@ -59,6 +59,7 @@ class BrokerPeer(PBPeer):
         )
         self._dialect = dialect
         self.pure = pure
+        self.reactor = reactor
 
     def missing(self) -> str | None:
         """Return why this peer cannot be measured here, or None when it can."""
@@ -76,6 +77,9 @@ class BrokerPeer(PBPeer):
 
 
 NATIVE = BrokerPeer("broker-native", "broker/1", _front_door, "broker/1", False)
+GLANCING = BrokerPeer(
+    "broker-native-glancing", "broker/1, reactors that glance", _front_door, "broker/1", False, "glancing"
+)
 NATIVE_PURE = BrokerPeer("broker-native-pure", "broker/1, interpreted", _front_door, "broker/1", True)
 PB = BrokerPeer("broker-pb", "broker.spread.pb", _drop_in, "pb", False)
 PB_PURE = BrokerPeer("broker-pb-pure", "broker.spread.pb, interpreted", _drop_in, "pb", True)

@@ -1,7 +1,8 @@
-"""The reactor of a manager's process: before it sleeps, it looks for a moment whether there is something to do.
+"""A reactor that looks for a moment whether there is something to do before it sleeps: ``twistd --reactor glancing``.
 
-To fall asleep and be woken costs more than most calls, and a client that uses shared objects calls again at once. Where
+To fall asleep and be woken costs more than most calls, and who waits for an answer often calls again at once. Where
 nothing comes, looking is only a waste: each time that it was in vain, twice as many sleeps as the last time go without.
+The process of a manager has this reactor; other programs choose it by its name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _USED: Final = frozenset(("_poller", "_selectables", "_doReadOrWrite", "_disconn
 
 
 def install() -> None:
-    """Have the program use such a reactor, unless it has one already, or it would be of no use here."""
+    """Have the program use such a reactor, unless it has one already, or it would be of no use here.
+
+    Where there is no epoll or only one processor, Twisted chooses a reactor as usual.
+    """
     if "twisted.internet.reactor" in sys.modules or (os.cpu_count() or 1) < 2:
         return
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from broker.manager import glancing
+from broker._net import glancing
 
 
 class Poller:
@@ -84,7 +84,8 @@ def test_a_look_that_was_not_in_vain_makes_them_frequent(reactor: Any) -> None:
     assert (reactor._sleeps, reactor._slept) == (0, 0)
 
 
-_TOLD = "import os; os.cpu_count = lambda: {}; {}; from broker.manager.glancing import install; install(); " + (
+_ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+_TOLD = "import os; os.cpu_count = lambda: {}; {}; from broker._net.glancing import install; install(); " + (
     "from twisted.internet import reactor; print(type(reactor).__name__)"
 )
 
@@ -100,6 +101,37 @@ _TOLD = "import os; os.cpu_count = lambda: {}; {}; from broker.manager.glancing 
 )
 def test_where_it_is_used(count: int, before: str, name: str) -> None:
     code = _TOLD.format(count, before)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_ENV, check=True)
     assert done.stdout.strip() == name
+
+
+_PROGRAM = """
+from twisted.application.reactors import installReactor
+
+print(type(installReactor("glancing")).__name__)
+
+from twisted.internet import task
+from twisted.internet.defer import ensureDeferred
+
+import broker
+
+
+class Echo(broker.Root):
+    def remote_echo(self, value):
+        return value
+
+
+async def main(reactor):
+    port = await broker.serve("tcp:0", Echo())
+    root = await broker.connect(f"tcp:localhost:{port.getHost().port}")
+    print([await root.callRemote("echo", number) for number in range(3)])
+
+
+task.react(lambda reactor: ensureDeferred(main(reactor)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or (os.cpu_count() or 1) < 2, reason="elsewhere there is no such reactor")
+def test_it_is_chosen_by_name() -> None:
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, env=_ENV, check=True)
+    assert done.stdout.splitlines() == ["GlancingReactor", "[0, 1, 2]"]
