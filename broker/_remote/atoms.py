@@ -24,6 +24,7 @@ __all__ = [
     "ODD",
     "PLAIN",
     "QUOTED",
+    "RAISED",
     "REFERENCE",
     "RESULT",
     "SELF",
@@ -43,6 +44,7 @@ BATCH: Final = b"\0b"  #: A batch.
 ELSEWHERE: Final = b"\0o"  #: An object of the receiver's, named as on another connection: connection, number, proof.
 SELF: Final = b"\0="  #: The object that was asked.
 NAMES: Final = b"\0n"  #: An answer, and the names of the attributes that the object asked has got by now.
+RAISED: Final = b"\0e"  #: The description of an exception that is a value like others.
 FAILURE: Final = b"\0!"  #: The description of an exception, and the number of the step that raised it.
 
 _INT: Final = b"\0i"

@@ -13,7 +13,19 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import CARRIED, LARGE, ODD, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lower_odd
+from broker._remote.atoms import (
+    CARRIED,
+    LARGE,
+    ODD,
+    PLAIN,
+    QUOTED,
+    RAISED,
+    REFERENCE,
+    RESULT,
+    STREAM,
+    is_tagged,
+    lower_odd,
+)
 from broker._remote.elsewhere import name_elsewhere
 from broker._remote.exported import Exported
 from broker._remote.faults import describe_exception
@@ -247,6 +259,8 @@ class Packer:
             return (lowered[0], *map(self._item, lowered[1:])) if kind is slice else lowered
         if issubclass(kind, Jellyable) or self._by_value(kind):
             return value if self._bare else (CARRIED, value)
+        if issubclass(kind, BaseException) and not self._bare:
+            return (RAISED, describe_exception(value, self.lender.tracebacks(self.side)))
         return self._container(*self._plainer(value))
 
     def _plainer(self, value: Any) -> tuple[Any, type]:

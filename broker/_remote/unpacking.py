@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from broker._objects.reference import RemoteReference
-from broker._remote.atoms import CARRIED, ELSEWHERE, PLAIN, QUOTED, REFERENCE, RESULT, STREAM, is_tagged, lift_odd
+from broker._remote.atoms import (
+    CARRIED,
+    ELSEWHERE,
+    PLAIN,
+    QUOTED,
+    RAISED,
+    REFERENCE,
+    RESULT,
+    STREAM,
+    is_tagged,
+    lift_odd,
+)
 from broker._remote.descriptors import decode, digest
 from broker._remote.elsewhere import decode_pass
 from broker._remote.exported import Exported, Relayed
@@ -162,6 +173,8 @@ class Unpacker:
             if reference is not None and not isinstance(reference, RemoteReference):
                 raise BadValue("a stream that is no object of the peer")
             return self._presenter.present_stream(reference, self.batch(form[2:]))
+        if tag == RAISED and len(form) == 2:
+            return rebuild(form[1], self.side.broker.registry)
         return lift_odd((tag, *map(self.value, form[1:])))
 
     def batch(self, parts: tuple[Any, ...]) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from broker._remote.forms import CONTAINERS, SCALARS, Form, Rules
 from broker._remote.policy import Batch, Policy
-from broker._remote.presets import SHARED
+from broker._remote.presets import LENT, SHARED
 from broker._values.jellyable import Jellyable
 from broker.manager.registry import Types, UnknownType
 
@@ -21,15 +21,18 @@ _FLAVORED: Final = ((Jellyable, Form.COPY),)
 _DERIVED: Final = tuple(
     (kind, Form.COPY) for kind in (Mapping, list, tuple, set, frozenset, deque, array.array, int, float, str, bytes)
 )
+#: Who waits for results waits for exceptions, too, which others put into a queue or hand to a callback.
+_ERRORS: Final = ((BaseException, Form.COPY),)
 _ITERATORS: Final = ((Iterator, Form.STREAM), (AsyncIterator, Form.STREAM))
 
 #: How holders look at shared objects, and what goes with their calls: copies, and references to everything else.
 HELD: Final = SHARED.but(
-    results=Rules(_COPIED, (*_FLAVORED, *_ITERATORS, *_DERIVED)),
-    arguments=Rules(_COPIED, (*_FLAVORED, *_DERIVED), Form.REF),
+    results=Rules(_COPIED, (*_FLAVORED, *_ERRORS, *_ITERATORS, *_DERIVED)),
+    arguments=Rules(_COPIED, (*_FLAVORED, *_ERRORS, *_DERIVED), Form.REF),
     # Shared objects are marked, see `broker.manager.sharing`.
     shared=False,
     traceback=True,
+    lend=LENT.but(arguments=Rules(SCALARS | CONTAINERS, (*_FLAVORED, *_ERRORS), Form.REF)),
     # As with the builtin types, an iteration tells what is there when an item is asked for.
     batch=Batch(early=False),
 )

@@ -153,8 +153,8 @@ class Pool:
     ) -> AsyncResult:
         """Run a function; return its result to be.
 
-        :param callback: called with the result when there is one.
-        :param error_callback: called with the exception if it has raised one.
+        :param callback: called with the result when there is one, before those who wait for it have it.
+        :param error_callback: called with the exception if it has raised one, likewise.
         """
         return self._result(self._start(func, tuple(args), kwds or {}), callback, error_callback)
 
@@ -319,10 +319,10 @@ def _first_failure(failure: Failure) -> Any:
 
 
 def _tell(callback: Any, value: Any, result: Any) -> Any:
-    """Tell a function of somebody's, without waiting for it; return the result."""
-    if callback is not None:
-        maybeDeferred(callback, value).addErrback(_log_unheard)
-    return result
+    """Tell a function of somebody's; return the result, or a Deferred of it for as long as that takes."""
+    if callback is None:
+        return result
+    return maybeDeferred(callback, value).addErrback(_log_unheard).addCallback(lambda _: result)
 
 
 def _log_unheard(failure: Failure) -> None:

@@ -224,6 +224,22 @@ def test_value_and_array_operations(manager: Manager) -> None:
         numbers[0] = "no number"
 
 
+def test_exceptions_are_values(manager: Manager) -> None:
+    error = FileNotFoundError(2, "nothing there", "somewhere")
+    error.__cause__ = KeyError("why")
+    table = manager.dict(error=error, same=[error])
+    found = table["error"]
+    assert isinstance(found, FileNotFoundError) and found is not error
+    assert found.args == (2, "nothing there") and (found.errno, found.filename) == (2, "somewhere")
+    assert isinstance(found.__cause__, KeyError) and found.__cause__.args == ("why",)
+    assert isinstance(table["same"][0], OSError)
+    with pytest.raises(FileNotFoundError, match="nothing there"):
+        raise table["error"]
+    # And once more around.
+    table["error"] = found
+    assert isinstance(table["error"], FileNotFoundError) and table["error"].args == found.args
+
+
 # In another process.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import starmap
 from multiprocessing import TimeoutError as NotInTime
 from operator import mul
@@ -23,10 +24,12 @@ def manager() -> Iterator[Working]:
 
 @pytest.fixture
 def pool(manager: Working) -> Iterator[Any]:
-    pool = manager.Pool(4)
-    yield pool
-    pool.terminate()
-    pool.join()
+    # In another thread, as the main one may have a reactor.
+    with ThreadPoolExecutor(1) as thread:
+        pool = thread.submit(manager.Pool, 4).result()
+        yield pool
+        for function in (pool.terminate, pool.join):
+            thread.submit(function).result()
 
 
 PAIRS = [(number, 99 - number) for number in range(100)]
@@ -48,13 +51,15 @@ def test_many_calls(pool: Any) -> None:
 
 
 def test_callbacks(manager: Working, pool: Any) -> None:
-    told, failed, here = manager.list(), manager.Semaphore(0), manager.Queue()
+    told, here = manager.list(), manager.Queue()
     pool.map_async("int", ["1"], callback=told.append, error_callback=told.append).wait()
     assert told == [[1]]
+    pool.map_async("int", ["a"], callback=told.append, error_callback=told.append).wait()
+    assert len(told) == 2 and isinstance(told[1], ValueError) and "invalid literal" in str(told[1])
     pool.map_async("int", ["2"], callback=lambda result: here.put(result)).wait()
     assert here.get() == [2], "a function of this process"
-    pool.map_async("int", ["a"], callback=told.append, error_callback=lambda error: failed.release()).wait()
-    assert failed.acquire(timeout=60) and told == [[1]]
+    pool.map_async("int", ["a"], error_callback=lambda error: here.put((type(error).__name__, error.args))).wait()
+    assert here.get() == ("ValueError", ("invalid literal for int() with base 10: 'a'",))
 
 
 def test_results_to_be(manager: Working, pool: Any) -> None:

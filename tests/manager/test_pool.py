@@ -85,15 +85,18 @@ def test_results_to_be(pairs: Pairs) -> None:
         waiting.pop(0)()
     assert other.get() == [1, 4]
     wrong: list[Any] = []
-    problem = pool.apply_async("bad", (3,), None, None, lambda error: wrong.append(type(error).__mro__))
+    problem = pool.apply_async("bad", (3,), None, None, wrong.append)
     waiting.pop(0)()
+    # Not before those who are to be told are.
+    assert not problem.ready()
+    ann.pair.flush()
     assert problem.successful() is False
     raised = came(ann.late(problem).get())
     ann.pair.flush()
     assert issubclass(failed(raised), KeyError)
-    assert len(wrong) == 1
-    # It keeps its exception, and that the frames of this test.
-    del problem, raised
+    assert [type(error).__name__ for error in wrong] == ["KeyError"] and isinstance(wrong[0], KeyError)
+    # They keep the frames of this test.
+    del problem, raised, wrong
     server.settle()
 
 
