@@ -111,7 +111,7 @@ class _Job:
         self.function = function
         self.args = args
         self.kw = kw
-        self.done: Deferred[Any] = Deferred(lambda _: pool.forget(self))
+        self.done: Deferred[Any] = Deferred(lambda _: pool._forget(self))
 
 
 class Pool:
@@ -292,7 +292,7 @@ class Pool:
             job.done.callback(result)
         self._check_ended()
 
-    def forget(self, job: _Job) -> None:
+    def _forget(self, job: _Job) -> None:
         """A call was cancelled: it need not be made, if it has not been begun."""
         if job in self._waiting:
             self._waiting.remove(job)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import starmap
 from multiprocessing import TimeoutError as NotInTime
+from multiprocessing.pool import Pool
 from operator import mul
 from typing import Any
 
@@ -33,6 +34,13 @@ def pool(manager: Working) -> Iterator[Any]:
 
 
 PAIRS = [(number, 99 - number) for number in range(100)]
+
+
+def test_nothing_else_is_offered(pool: Any) -> None:
+    public = {name for name in dir(pool) if not name.startswith("_")}
+    # Where those of `multiprocessing` are made and watched from is the pool itself.
+    assert {name for name in dir(Pool) if not name.startswith("_")} - public == {"Process"}
+    assert public <= set(dir(Pool))
 
 
 def test_one_call(pool: Any) -> None:
