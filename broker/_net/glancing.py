@@ -14,8 +14,8 @@ from typing import Any, Final
 
 __all__ = ["install"]
 
-#: Seconds for which it looks: about what falling asleep and waking up cost.
-_GLANCE: Final = 50e-6
+#: Seconds for which it looks: twice what falling asleep and waking up cost, for a peer may have to call back first.
+_GLANCE: Final = 100e-6
 #: Most sleeps in a row without.
 _MOST: Final = 255
 #: What is used of Twisted's reactor that is not public.

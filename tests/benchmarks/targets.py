@@ -17,6 +17,8 @@ from tests.benchmarks.runner import Comparison
 __all__ = ["TARGETS", "Outcome", "Target", "evaluate"]
 
 NATIVE, BLOCKING, BATCH = "broker-native", "broker-blocking", "broker-batch"
+#: Both ends on the reactor that looks before it sleeps.
+GLANCING = "broker-native-glancing"
 COMPILED, INTERPRETED = "broker-pb", "broker-pb-pure"
 
 #: Level, whose number, workload, expression.
@@ -56,6 +58,14 @@ _DATA = [
     ("aim", NATIVE, "callback", ">= 3 P"),
     ("must", NATIVE, "connect", ">= 1.2 P"),
     ("aim", NATIVE, "connect", ">= 0.8 T"),
+    *(("must", GLANCING, "seq-null", base) for base in (">= 1.1 T", ">= 2.2 P")),
+    ("aim", GLANCING, "seq-null", ">= 1.4 T"),
+    ("must", GLANCING, "seq-struct", ">= 1.0 T"),
+    ("aim", GLANCING, "seq-struct", ">= 1.3 T"),
+    *(("must", GLANCING, workload, ">= 2 P") for workload in ("refs", "callback")),
+    *(("aim", GLANCING, workload, ">= 3 P") for workload in ("refs", "callback")),
+    ("must", GLANCING, "connect", ">= 1.2 P"),
+    ("aim", GLANCING, "connect", ">= 0.8 T"),
     ("must", BLOCKING, "attr", ">= 1.5 rpyc"),
     ("must", BLOCKING, "iterate", ">= 20 rpyc"),
     ("must", BLOCKING, "chain", ">= 3 self:steps"),
