@@ -16,6 +16,8 @@ __all__ = ["install"]
 
 #: Seconds for which it looks: twice what falling asleep and waking up cost, for a peer may have to call back first.
 _GLANCE: Final = 100e-6
+#: Seconds so few that it looks for all that time.
+_SHORT: Final = 200e-6
 #: Most sleeps in a row without.
 _MOST: Final = 255
 #: What is used of Twisted's reactor that is not public.
@@ -46,6 +48,8 @@ def _reactor_class(base: Any) -> Any:
     class GlancingReactor(base):  # type: ignore[misc]
         """An `EPollReactor` that looks before it sleeps."""
 
+        #: Timers may be as short as a glance.
+        glances = True
         _sleeps = _slept = 0
 
         def doPoll(self, timeout: float | None) -> None:
@@ -55,10 +59,14 @@ def _reactor_class(base: Any) -> Any:
             """
             ready = self._poller.poll(0)
             if not ready and timeout != 0:
-                ready = self._glance()
-                if not ready:
-                    super().doPoll(timeout)
-                    return
+                if timeout is not None and timeout < _SHORT:
+                    # The system's own waiting is not that fine.
+                    ready = self._look(timeout)
+                else:
+                    ready = self._glance()
+                    if not ready:
+                        super().doPoll(timeout)
+                        return
             selectables = self._selectables
             for number, event in ready:
                 selectable = selectables.get(number)
@@ -70,16 +78,20 @@ def _reactor_class(base: Any) -> Any:
         def _glance(self) -> Any:
             if self._sleeps:
                 self._sleeps -= 1
-                return None
-            poll = self._poller.poll
-            end = perf_counter() + _GLANCE
-            while perf_counter() < end:
-                os.sched_yield()
+                return ()
+            ready = self._look(_GLANCE)
+            self._slept = 0 if ready else min(2 * self._slept + 1, _MOST)
+            self._sleeps = self._slept
+            return ready
+
+        def _look(self, seconds: float) -> Any:
+            poll, sched_yield = self._poller.poll, os.sched_yield
+            end = perf_counter() + seconds
+            while True:
+                # Others may have to run before there is something.
+                sched_yield()
                 ready = poll(0)
-                if ready:
-                    self._slept = 0
+                if ready or perf_counter() > end:
                     return ready
-            self._sleeps = self._slept = min(2 * self._slept + 1, _MOST)
-            return None
 
     return GlancingReactor

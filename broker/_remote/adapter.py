@@ -22,7 +22,7 @@ from broker._remote.packing import Foreign, Packer
 from broker._remote.policy import Override, Policy
 from broker._remote.relay import Relay
 from broker._remote.runner import SAME, Described, Opened, Run
-from broker._remote.short import USUAL, is_one_step
+from broker._remote.short import USUAL, Calls, is_one_step
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.streams import Stream, Taken
 from broker._remote.unpacking import Batch, Presenter, Unpacker
@@ -71,6 +71,7 @@ class Owner:
     def __init__(self, policy: Policy, presenter: Presenter | None = None) -> None:
         self.policy = policy
         self._copies = policy.results.form(0) is Form.COPY
+        self._calls = Calls(policy)
         #: Whether nothing is to be done around calls.
         self._quick = type(self).invoke is Owner.invoke
         self.presenter: Presenter = presenter or References()
@@ -232,16 +233,18 @@ class Owner:
 
         :param operands: as the verb says; the arguments of a call may be a tuple.
         """
-        usual = USUAL.get(verb) if self._quick and side.broker.elsewhere is None else None
-        if usual is None:
-            if verb is Verb.CALL:
+        calls, usual = verb is Verb.CALL, USUAL.get(verb)
+        if not (calls or usual) or not self._quick or side.broker.elsewhere is not None:
+            if calls:
                 operands = (operands[0], list(operands[1]), operands[2])
             return self._run(self._one_step(side, adapter, verb, *operands), adapter)
         override = None
         try:
-            result = usual(self.policy, side, adapter.object, *operands)
-            if verb is Verb.CALL:
+            if usual is None:
+                result = self._calls.make(side, adapter.object, *operands)
                 override = self.policy.methods.get(operands[0])
+            else:
+                result = usual(self.policy, side, adapter.object, *operands)
         except BaseException as error:  # noqa: BLE001  as in `_run`
             return self._failed_alone(error, side, adapter, verb, *operands)
         if type(result) is Deferred:

@@ -12,7 +12,7 @@ from broker._remote.side import Side
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["CallContext", "publish", "with_context"]
+__all__ = ["CallContext", "given", "publish", "with_context"]
 
 #: The argument that a published method may have.
 _ARGUMENT = "ctx"
@@ -83,8 +83,14 @@ def with_context(function: Any, kw: dict[str, Any], side: Side, notes: dict[str,
     :raises TypeError: the peer has passed one.
     """
     said = publication(function)
-    if said is None or not said.ctx:
-        return kw
+    return kw if said is None or not said.ctx else given(function, kw, side, notes)
+
+
+def given(function: Any, kw: dict[str, Any], side: Side, notes: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a call that a peer asked for, with a context.
+
+    :raises TypeError: the peer has passed one.
+    """
     if _ARGUMENT in kw:
         raise TypeError(f"{function.__name__}() takes no argument {_ARGUMENT!r} from a peer")
     return {**kw, _ARGUMENT: CallContext(side.broker, side.session, notes)}

@@ -2,7 +2,7 @@
 
 Who holds a lock is a connection and, of those who share it, an owner: what the caller passes as ``owner``, or notes
 with the call. When a connection goes, what it holds is released and what it waits for is not given to it. Whoever
-waits longest is next; nobody who comes later gets ahead.
+waits longest is next; nobody who comes later gets ahead, but in the time that `broker.manager.reigns` is about.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from broker._remote.publish import CallContext, publish
 from broker.manager.callers import Caller, Peer, caller_of
+from broker.manager.reigns import Reigns
 from broker.manager.waits import Wait, Waits, checked_timeout
 
 __all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore", "patience"]
@@ -63,6 +64,7 @@ class Lock(_Entered):
         self._waits = Waits(clock)
         self._holder: Caller | None = None
         self._depth = 0
+        self._reigns = Reigns(clock)
         #: Those who come back from waiting for something else while they held the lock.
         self._returning: dict[Caller, Deferred[Any]] = {}
 
@@ -131,6 +133,7 @@ class Lock(_Entered):
 
     def _take(self, caller: Caller, depth: int) -> None:
         self._holder, self._depth = caller, depth
+        self._reigns.taken()
         if caller.peer is not None:
             caller.peer.holds(self)
 
@@ -138,9 +141,15 @@ class Lock(_Entered):
         holder, self._holder, self._depth = self._holder, None, 0
         if holder is not None and holder.peer is not None:
             holder.peer.drops(self)
+        if len(self._waits) and not self._reigns.grace(self._grant):
+            self._grant()
+
+    def _grant(self) -> None:
+        """Give the lock, which is free, to who waits longest."""
         wait = self._waits.first
         if wait is not None:
             self._take(*wait.value)
+            self._reigns.begin()
             wait.end(True)
 
     def abandoned(self, peer: Peer) -> None:

@@ -84,6 +84,14 @@ def test_a_look_that_was_not_in_vain_makes_them_frequent(reactor: Any) -> None:
     assert (reactor._sleeps, reactor._slept) == (0, 0)
 
 
+def test_short_times_are_not_slept(reactor: Any) -> None:
+    for _ in range(2):
+        looks = reactor._poller.looks
+        reactor.doPoll(glancing._SHORT / 2)
+        assert reactor._poller.looks > looks + 1
+    assert reactor.slept == []
+
+
 _ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 _TOLD = "import os; os.cpu_count = lambda: {}; {}; from broker._net.glancing import install; install(); " + (
     "from twisted.internet import reactor; print(type(reactor).__name__)"
