@@ -75,11 +75,11 @@ class Waker:
 
     def clear(self) -> None:
         """Be ready for the next time; what there is to be seen must be looked at after this."""
-        if self._set:
-            # In this order: a byte that came in between would be taken, and none would follow.
-            with suppress(OSError):
-                self.reader.recv(64)
-            self._set = False
+        # In this order: a byte that came in between would be taken, and none would follow. And in any case: a thread
+        # between its two steps in `wake` may find the mark taken back, and send its byte all the same.
+        with suppress(OSError):
+            self.reader.recv(64)
+        self._set = False
 
     def close(self) -> None:
         """Let go of the descriptors."""
