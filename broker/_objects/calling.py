@@ -35,6 +35,8 @@ class Calling(Tables):
     reactor: Any = None
     #: Why this side takes no more calls, or None.
     leaving: str | None = None
+    #: What a call over the connection fails with once it is gone.
+    stale = "Calling Stale Broker"
     _deadlines: Deadlines | None = None
     #: Calls made before it was known what is spoken.
     _early: list[tuple[Any, ...]] | None = None
@@ -157,7 +159,7 @@ class Calling(Tables):
         deadline: int = -1,
     ) -> None:
         if self.disconnected or self.session.state is State.CLOSED:
-            raise DeadReferenceError("Calling Stale Broker")
+            raise DeadReferenceError(self.stale)
         if self.session.dialect is None and self.session.sender is None:
             if self.session.state is not State.GREETING:
                 raise DeadReferenceError("The connection is not open yet: nothing can be sent over it")

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from broker._objects.reference import RemoteReference
 from broker._remote.faults import describe_exception
-from broker._remote.held import Held, reference_of, state_of
+from broker._remote.held import Held, bound_to, reference_of, state_of
 from broker._remote.iterators import AsyncRemoteIterator, make_exact
 from broker._remote.names import forwarded
 from broker._remote.program import HasNode, Node, Program, View, kept_node, more_of, node_of, text_of
@@ -304,6 +304,11 @@ def base_of(value: Any, view_of: Callable[[RemoteReference], View] | None = None
     if issubclass(kind, Held):
         state = state_of(value)
         return Node(state.reference), state.view
+    bound = bound_to(value)
+    if bound is not None:
+        # A method of a proxy whose class has functions for them.
+        state = state_of(bound[0])
+        return Node(state.reference).then(Verb.GET, bound[1]), state.view
     reference = reference_of(value)
     if reference is None:
         raise TypeError(f"{kind.__name__} is no expression, proxy or reference")

@@ -209,7 +209,7 @@ class BaseManager:
             # Also if somebody has forked this process meanwhile, and holds what would tell of the end.
             self._gone(process)
         if station is not None:
-            station.close()
+            station.close(process is not None)
 
     def _ask_to_end(self, station: Station) -> None:
         try:

@@ -35,6 +35,7 @@ from broker.blocking.shared import BaseProxy, SharedState, SharedView, Ticket
 from broker.blocking.waiting import WAITING, Waiting, driver_of
 from broker.errors import Error
 from broker.manager import HELD, enter, exceptions
+from broker.manager.gate import gone
 from broker.manager.heirs import here
 from broker.manager.naming import name_of
 from broker.manager.registry import Types
@@ -83,6 +84,8 @@ class Station(Waiting):
     #: Those of this process by where they are, and proxies that have a ticket and no reference.
     known: ClassVar[WeakValueDictionary[str, Station]] = WeakValueDictionary()
     unresolved: ClassVar[WeakSet[SharedState]] = WeakSet()
+    #: All of this process, also several for one place.
+    everyone: ClassVar[WeakSet[Station]] = WeakSet()
     #: What is told when this process has been forked, in the child.
     forked: ClassVar[WeakSet[Any]] = WeakSet()
 
@@ -116,6 +119,7 @@ class Station(Waiting):
         self.view = SharedView(self)
         _watch_forks()
         Station.known[where] = self
+        Station.everyone.add(self)
         if key is not None:
             keyring()[where] = key
 
@@ -142,7 +146,14 @@ class Station(Waiting):
 
     def _enter(self) -> Entered:
         key = self._key or keyring().get(self.where) or family_key()
-        connection = connect(self.where, policy=HELD, **self._options)
+        try:
+            connection = connect(self.where, policy=HELD, **self._options)
+        except OSError as error:
+            if error.errno is not None:
+                # As it is, and in one line with what it is about.
+                error.strerror, error.filename = f"there is no manager: {error.strerror}", self.where
+            raise
+        connection.broker.stale = gone(self.where)
         try:
             driver = driver_of(connection.broker)
             admitted = driver.wait(self._options["timeout"], enter, connection.reference, key)
@@ -151,12 +162,16 @@ class Station(Waiting):
             connection.close()
             raise
 
-    def close(self) -> None:
-        """Close the connection. Proxies are of no use any more."""
+    def close(self, shut_down: bool = False) -> None:
+        """Close the connection. Proxies are of no use any more.
+
+        :param shut_down: whether the manager has ended: who uses a proxy is told.
+        """
         if Station.known.get(self.where) is self:
             del Station.known[self.where]
         entered, self._entered = self._entered, None
         if entered is not None:
+            entered.connection.broker.stale = gone(self.where, shut_down)
             entered.connection.close()
 
     @property
@@ -289,14 +304,14 @@ def _watch_forks() -> None:
 
 
 def _before() -> None:
-    for one in list(Station.known.values()):
+    for one in list(Station.everyone):
         # What is broken is not a matter for who forks.
         with suppress(Error, OSError, RuntimeError):
             one.before_fork()
 
 
 def _after() -> None:
-    told: list[Callable[[], None]] = [one.after_fork for one in list(Station.known.values())]
+    told: list[Callable[[], None]] = [one.after_fork for one in list(Station.everyone)]
     told += [one.after_fork for one in list(Station.forked)]
     for tell in told:
         tell()

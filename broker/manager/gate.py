@@ -20,7 +20,7 @@ from broker._objects.referenceable import Referenceable
 from broker.errors import Error
 from broker.interfaces import IPBRoot
 
-__all__ = ["Gate", "PATIENCE", "Refused", "enter", "new_key"]
+__all__ = ["Gate", "PATIENCE", "Refused", "enter", "gone", "new_key"]
 
 _SIZE: Final = 32
 #: Seconds that a connection may take to prove that it knows the key.
@@ -100,6 +100,17 @@ class _Door(Referenceable):
             raise Refused("the key is another one")
         self._stop()
         return self._gate.inside()
+
+
+def gone(where: str | None, ended: bool | None = None) -> str:
+    """Return what is said to those who use an object of a manager when the connection is gone.
+
+    :param where: where the manager is, or was.
+    :param ended: whether the manager was shut down, or only the connection closed; None when nobody here wanted it.
+    """
+    if ended is None:
+        return f"the manager at {where} is gone"
+    return f"the manager at {where} was shut down" if ended else f"the connection to the manager at {where} was closed"
 
 
 def enter(root: RemoteReference, key: bytes) -> Deferred[RemoteReference]:

@@ -19,7 +19,7 @@ from broker._net.connect import connect
 from broker._net.factory import running_reactor
 from broker._remote.live import live
 from broker._values.registry import Registry, globalRegistry
-from broker.manager.gate import enter, new_key
+from broker.manager.gate import enter, gone, new_key
 from broker.manager.letter import CannotStart, Incoming, told
 from broker.manager.policies import HELD
 from broker.manager.process import Plan, Process
@@ -244,6 +244,7 @@ class BaseManager:
         where = (self._client or self.address).replace("{port}", self.address.rpartition(":")[2])
         root = await connect(where, timeout=None, reactor=self._reactor, **self._options)
         try:
+            root.broker.stale = gone(self.address)
             self._hub = await live(await enter(root, self.key), HELD)
             self._connection = root.broker
         except BaseException:
@@ -286,6 +287,7 @@ class BaseManager:
             else:
                 await report.ended
         if hub is not None:
+            self._connection.stale = gone(self.address, report is not None)
             await self._connection.disconnect()
 
     async def _ended(self, report: _Report) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from broker.blocking import BaseManager, BaseProxy, Manager, async_
-from broker.errors import DeadReferenceError, InsecureJelly, PBConnectionLost, RemoteError, UnknownName
+from broker.blocking import BaseManager, BaseProxy, Manager, async_, run
+from broker.errors import DeadReferenceError, InsecureJelly, RemoteError, UnknownName
 from broker.manager import CannotStart, UnknownType
-from broker.transparent import same
+from broker.transparent import expr, same
 from tests.blocking.family import in_threads
 from tests.blocking.shares import (
     CounterProxy,
@@ -60,7 +60,7 @@ def test_from_start_to_end() -> None:
     assert manager.pid is None and not where.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    with pytest.raises((PBConnectionLost, DeadReferenceError)):
+    with pytest.raises(DeadReferenceError, match=r"^the manager at unix:\S+ was shut down$"):
         numbers.append(2)
     with pytest.raises(ProcessError, match="shut down"):
         manager.list()
@@ -377,6 +377,11 @@ def test_methods_of_proxies_as_values(manager: Manager) -> None:
     # It is called here, one number after the other.
     numbers.sort(key=order.get)
     assert list(numbers) == [4, 3, 2, 1]
+    # They are parts of expressions.
+    assert run(expr(append)(5)) is None and run(expr(numbers.index)(5) + 1) == 5
+    assert run(expr(manager.Lock().acquire)()) is True
+    with pytest.raises(TypeError, match="method is no expression, proxy or reference"):
+        expr([].append)
 
 
 def test_methods_of_the_proxy_come_before_those_of_the_object(own: Own) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,11 +223,13 @@ def test_the_manager_is_killed_while_all_wait_for_it() -> None:
         texts = {text for _, _, text, _ in found}
         assert all("lost" in text or "closed" in text for text in texts), texts
         assert max(when for *_, when in found) - killed < 1.0
-        with pytest.raises(DeadReferenceError):
-            shared["queue"].qsize()
-        with pytest.raises(DeadReferenceError), shared["lock"]:
+        said = re.escape(f"the manager at {manager.address} is gone")
+        for ask in (shared["queue"].qsize, lambda: shared["queue"] == [1], lambda: shared["queue"].put([1])):
+            with pytest.raises(DeadReferenceError, match=f"^{said}$"):
+                ask()
+        with pytest.raises(DeadReferenceError, match=f"^{said}$"), shared["lock"]:
             pass
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError, match=f"there is no manager: .*: '{re.escape(manager.address)}'$"):
             manager.list()
         report.close()
         report.join_thread()

@@ -19,7 +19,7 @@ import pytest
 from broker.blocking import Manager
 from broker.blocking.keys import Keyring, family_key, keyring
 from broker.blocking.station import Station
-from broker.errors import UnknownName
+from broker.errors import DeadReferenceError, UnknownName
 from broker.transparent import same
 from tests.blocking.scene import ROOT
 from tests.blocking.shares import CounterProxy, Own, pool_worker, started, worker
@@ -182,6 +182,17 @@ def test_a_fork_goes_on(manager: Manager) -> None:
     assert in_fork(child) == ([1, 2], True, True, True)
     numbers.append(3)
     assert numbers == [1, 2, 3], "the parent's connection goes on"
+
+
+@forks
+def test_a_fork_goes_on_beside_another_connection() -> None:
+    with Manager() as manager:
+        numbers, others = manager.list([1]), [Manager(manager.address).connect() for _ in range(2)]
+        theirs = others[0].list([2])
+        others[1].shutdown()
+        assert in_fork(lambda: (numbers[:], theirs[:])) == ([1], [2])
+        with pytest.raises(DeadReferenceError, match=r"^the connection to the manager at unix:\S+ was closed$"):
+            _ = others[0].shutdown() or theirs[:]
 
 
 @forks

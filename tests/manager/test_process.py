@@ -76,7 +76,8 @@ async def test_from_start_to_end() -> None:
             assert not any(secret in text for text in told for secret in (manager.key, manager.key.hex().encode()))
     assert not where.exists() and manager.pid is None
     assert isinstance(await caught(manager.list()), ProcessError)
-    assert isinstance(await caught(numbers.append(4)), LOST)
+    error = await caught(numbers.append(4))
+    assert isinstance(error, DeadReferenceError) and str(error) == f"the manager at {manager.address} was shut down"
 
 
 @pytest_twisted.ensureDeferred
