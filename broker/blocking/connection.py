@@ -132,12 +132,13 @@ def connect(
     :param policy: how live proxies look at objects of the server, and what is lent to it.
     :param timeout: seconds for connecting and logging in; None for no bound.
     :param callTimeout: seconds that a call may take which says nothing else; None for no bound.
-    :param reactor: a reactor to use in any case.
+    :param reactor: a reactor to use in any case; for TLS, none but Twisted's own.
     :returns: the connection; its `Connection.root` is the server's root object.
     :raises OSError: there is no connection to be had.
     :raises PBConnectionLost: the other end is no such server.
     :raises TimeoutError: it took too long.
     :raises CannotWait: this thread may not wait.
+    :raises ValueError: the endpoint is none, or needs Twisted's own reactor and there is another one.
 
     The other parameters are those of `broker.connect`.
     """
@@ -207,6 +208,12 @@ def _met(protocol: Any, factory: ClientFactory, credentials: Any, mind: Any) -> 
 
 def _connected(endpoint: Any, factory: Any, credentials: Any, mind: Any, timeout: float | None, reactor: Any) -> Any:
     """Connect with the help of a reactor; return the reference."""
+    if reactor is not None and isinstance(endpoint, str) and endpoint.startswith(("tls:", "ssl:")):
+        from twisted.internet import reactor as own
+
+        if reactor is not own:
+            # Twisted's TLS sets its timers there: the handshake would never end.
+            raise ValueError("Twisted runs TLS with its own reactor only: leave out `reactor`")
     driver = reactor_thread(reactor)
     factory.protocol = ThreadedProtocol
     factory.reactor, factory.driver = driver.reactor, driver
