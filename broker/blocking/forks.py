@@ -6,9 +6,13 @@ import os
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-__all__ = ["TEXT", "note"]
+__all__ = ["NO_REACTOR", "TEXT", "note"]
 
 TEXT: Final = "the connection belongs to the process that this one was forked from: connect again in this one"
+NO_REACTOR: Final = (
+    "the reactor's thread stayed behind in the process that this one was forked from: what needs it, as TLS does, goes "
+    "on in processes that are started by spawn or forkserver"
+)
 
 
 class _Forkable(Protocol):

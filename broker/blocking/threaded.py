@@ -13,7 +13,7 @@ from twisted.python import threadable
 from twisted.python.failure import Failure
 
 from broker.blocking.driver import Driver
-from broker.blocking.forks import TEXT, note
+from broker.blocking.forks import NO_REACTOR, TEXT, note
 from broker.blocking.protocol import BlockingProtocol
 from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raised, reactor_left
 from broker.blocking.workers import Workers, employer
@@ -142,7 +142,7 @@ class _Threads:
             if known is not None:
                 return known[1]
             if reactor.running and reactor_left():
-                raise DeadReferenceError(TEXT)
+                raise DeadReferenceError(NO_REACTOR)
             driver = Threaded(reactor, None if reactor.running else _start(reactor))
             self.known[id(reactor)] = reactor, driver
             return driver
@@ -164,7 +164,7 @@ def reactor_thread(reactor: Any = None) -> Threaded:
         reactor = running
     driver = _THREADS.driver(reactor)
     if driver.dead is not None:
-        raise DeadReferenceError(driver.dead)
+        raise DeadReferenceError(NO_REACTOR)
     return driver
 
 

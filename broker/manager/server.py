@@ -74,7 +74,7 @@ class Server:
 
         def listening(listener: Listener) -> Server:
             self._listener = listener
-            self.address = describe(listener.getHost(), endpoint.startswith("ssl:"))
+            self.address = describe(listener.getHost(), endpoint.startswith(("ssl:", "tls:")))
             return self
 
         return serve(endpoint, self._gate, reactor=self._reactor, **self._options).addCallback(listening)
