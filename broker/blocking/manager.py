@@ -19,6 +19,7 @@ from broker.blocking.shared import BaseProxy
 from broker.blocking.station import Station
 from broker.errors import Error
 from broker.manager import CannotStart, Types, base_types, exceptions, standard_types
+from broker.manager.gate import check
 from broker.manager.letter import Incoming, told
 from broker.manager.manager import register_in
 from broker.manager.process import Plan, Process
@@ -75,6 +76,7 @@ class BaseManager:
         registry: Registry = globalRegistry,
         keepalive: float | None = 60.0,
     ) -> None:
+        check(address, key)
         self.address = address
         self.key = key
         self._setup = tuple(setup)

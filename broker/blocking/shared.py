@@ -107,7 +107,7 @@ class BaseProxy(Proxy):
     def _getvalue(self) -> Any:
         """Return a copy of the object.
 
-        :raises RemoteError: there is none.
+        :raises RemoteError: it cannot be copied, as the text says.
         """
         return perform(self, Verb.VALUE, want=Want.VALUE)
 

@@ -20,7 +20,7 @@ from broker._objects.referenceable import Referenceable
 from broker.errors import Error
 from broker.interfaces import IPBRoot
 
-__all__ = ["Gate", "PATIENCE", "Refused", "enter", "gone", "new_key"]
+__all__ = ["Gate", "PATIENCE", "Refused", "check", "enter", "gone", "new_key"]
 
 _SIZE: Final = 32
 #: Seconds that a connection may take to prove that it knows the key.
@@ -100,6 +100,17 @@ class _Door(Referenceable):
             raise Refused("the key is another one")
         self._stop()
         return self._gate.inside()
+
+
+def check(address: object, key: object) -> None:
+    """Make sure that these are an address and a key, or None: those of `multiprocessing` are other ones.
+
+    :raises TypeError: they are not.
+    """
+    if not isinstance(address, (str, type(None))):
+        raise TypeError(f"an address is an endpoint string, such as 'tcp:0' or 'unix:/run/manager': {address!r}")
+    if not isinstance(key, (bytes, type(None))):
+        raise TypeError(f"a key is bytes, not {type(key).__name__}")
 
 
 def gone(where: str | None, ended: bool | None = None) -> str:

@@ -19,7 +19,7 @@ from broker._net.connect import connect
 from broker._net.factory import running_reactor
 from broker._remote.live import live
 from broker._values.registry import Registry, globalRegistry
-from broker.manager.gate import enter, gone, new_key
+from broker.manager.gate import check, enter, gone, new_key
 from broker.manager.letter import CannotStart, Incoming, told
 from broker.manager.policies import HELD
 from broker.manager.process import Plan, Process
@@ -144,6 +144,7 @@ class BaseManager:
         keepalive: float | None = 60.0,
         reactor: Any = None,
     ) -> None:
+        check(address, key)
         self.address = address
         self.key = new_key() if key is None else key
         self._setup = tuple(setup)

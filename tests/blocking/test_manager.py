@@ -128,6 +128,12 @@ def test_another_connects() -> None:
             Manager(manager.address, key=b"another").connect()
     with pytest.raises(ValueError, match="address"):
         Manager().connect()
+    wrong: Any = ("localhost", 5000)
+    with pytest.raises(TypeError, match=r"endpoint string, such as .*: \('localhost', 5000\)"):
+        Manager(wrong)
+    wrong = "secret"
+    with pytest.raises(TypeError, match="bytes, not str"):
+        Manager(key=wrong)
     assert manager.address is not None
     with pytest.raises(OSError):
         Manager(manager.address, key=b"secret").connect()

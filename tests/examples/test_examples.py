@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.service.processes import ROOT, TWIST, Program, run, serving
+from tests.service.processes import ROOT, TWIST, Program, environment, run, serving
 
 EXAMPLES = ROOT / "examples"
 ENDPOINT = "tcp:0:interface=127.0.0.1"
@@ -40,6 +42,7 @@ OWN_TESTS = {
     "blocking.py",
     "demo.py",  # in tests/house
     "work_queue.py",  # in tests/manager
+    "work_queue_blocking.py",
     "errors_server.py",
     "errors_client.py",
     "trap_server.py",
@@ -99,6 +102,43 @@ def test_errors() -> None:
     assert "nobody thought of zero people" in log and "ZeroDivisionError" in log
     assert "OutOfStock" not in log and "coffee" not in log
     assert errors == ""
+
+
+PRIMES = "primes: 1000000007 1000000009\nworkers ended with [0, 0]\n"
+
+
+def test_work_queue_blocking() -> None:
+    result = run([*script("work_queue_blocking.py"), "2", "20"])
+    assert (result.stderr, result.returncode) == ("", 0)
+    tenths = "".join(f"{count} of 20\n" for count in range(2, 21, 2))
+    assert result.stdout == tenths + PRIMES.replace("09\n", "09 1000000021 1000000033\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+def test_work_queue_on_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*script("work_queue_blocking.py"), "2", "5"],
+        stdout=theirs,
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while data := os.read(ours, 4096):
+            said += data
+    except OSError:
+        # That is how terminals end.
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0
+    display, _, rest = said.decode().replace("\r\n", "\n").partition("\n")
+    bars = [re.fullmatch(r"\[(#*)(\.*)\] (\d)/5, [0-2] at work ", part) for part in display.split("\r")[1:]]
+    assert [bar and (len(bar[1]), len(bar[2]), bar[3]) for bar in bars] == [
+        (8 * count, 40 - 8 * count, str(count)) for count in range(1, 6)
+    ]
+    assert rest == PRIMES
 
 
 def test_trap() -> None:
