@@ -28,6 +28,7 @@ from broker._net.glancing import install
 from broker._remote.faults import describe_exception
 from broker.manager.folder import remove_folder
 from broker.manager.letter import Incoming, pack, types_from
+from broker.manager.naming import reading_program
 from broker.manager.registry import Types
 from broker.manager.server import Server
 
@@ -118,10 +119,11 @@ def _prepare(letter: dict[str, Any]) -> None:
     if main is None:
         return
     # As `multiprocessing` does it: the program again, under another name, so that it does not begin.
-    if "module" in main:
-        content = runpy.run_module(main["module"], run_name="__mp_main__", alter_sys=True)
-    else:
-        content = runpy.run_path(main["path"], run_name="__mp_main__")
+    with reading_program():
+        if "module" in main:
+            content = runpy.run_module(main["module"], run_name="__mp_main__", alter_sys=True)
+        else:
+            content = runpy.run_path(main["path"], run_name="__mp_main__")
     module = ModuleType("__mp_main__")
     module.__dict__.update(content)
     sys.modules["__main__"] = sys.modules["__mp_main__"] = module

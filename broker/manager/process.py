@@ -14,7 +14,7 @@ from typing import Any, Final
 import broker.manager as here
 from broker.manager.folder import make_folder, remove_folder, socket_in
 from broker.manager.letter import pack, types_to
-from broker.manager.naming import main_program, name_of
+from broker.manager.naming import MAINS, check_begun, main_program, name_of
 from broker.manager.registry import Types
 
 __all__ = ["Plan", "Process"]
@@ -40,6 +40,7 @@ class Plan:
     :param initargs: its arguments, plain values.
     :param stay: whether the process goes on when the starter ends.
     :param options: for `broker.manager.server.Server`.
+    :raises RuntimeError: this process is only about to begin.
     :raises ValueError: something cannot be named, or is no plain value.
     """
 
@@ -55,6 +56,7 @@ class Plan:
         stay: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        check_begun()
         self.stay = stay
         self.endpoint = endpoint
         functions = {name: name_of(one, f"the function {name!r}") for name, one in types.functions.items()}
@@ -78,7 +80,7 @@ class Plan:
     def _needs_main(self) -> bool:
         names = [*self._letter["functions"].values(), *self._letter["setup"], self._letter["initializer"]]
         names += [form["callable"] for form in self._letter["types"]]
-        return any(name is not None and name.startswith("__main__:") for name in names)
+        return any(name is not None and name.startswith(MAINS) for name in names)
 
     def letter(self, folder: str | None) -> bytes:
         """Return what the process is told.

@@ -5,9 +5,13 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
+import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -18,6 +22,7 @@ import broker.manager
 from broker.blocking import Manager
 from broker.errors import RemoteError
 from tests.blocking.family import CONTEXT, in_process, in_threads
+from tests.blocking.scene import ROOT
 from tests.blocking.shares import Customized, QueueClient, QueueManager, count_up, squares, started
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -203,3 +208,55 @@ def test_every_name_that_is_said_to_be_there_is(module: Any) -> None:
     assert importlib.import_module(module.__name__) is module
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     assert {"BaseManager", "Manager"} <= set(module.__all__)
+
+
+# Programs that are run once more.
+
+PROGRAM = """
+import multiprocessing
+from broker.blocking import BaseManager
+
+
+class Own(BaseManager):
+    pass
+
+
+def twice(number):
+    return [number, number]
+
+
+def work():
+    with Own() as manager:
+        print(manager.twice(3), flush=True)
+
+
+Own.register("twice", twice)
+"""
+SPAWNING = """
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work)
+    process.start()
+    process.join()
+    print(process.exitcode)
+"""
+
+
+def said(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of one's own to its end."""
+    program = folder / "program.py"
+    program.write_text(text)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_a_program_that_starts_a_manager_whenever_it_is_run(tmp_path: Path) -> None:
+    assert said(tmp_path, PROGRAM + 'if __name__ == "__main__":\n    work()\n').stdout == "[3, 3]\n"
+    wrong = said(tmp_path, PROGRAM + "work()\n")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    last = wrong.stderr.splitlines()[-1]
+    assert re.match(r"RuntimeError: the program is being run once more.*belongs below if __name__ == .__main__", last)
+
+
+def test_a_manager_of_a_process_that_was_spawned(tmp_path: Path) -> None:
+    run = said(tmp_path, PROGRAM + SPAWNING)
+    assert (run.stdout, run.stderr) == ("[3, 3]\n0\n", "")
