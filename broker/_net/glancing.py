@@ -16,8 +16,8 @@ __all__ = ["install"]
 
 #: Seconds for which it looks: twice what falling asleep and waking up cost, for a peer may have to call back first.
 _GLANCE: Final = 100e-6
-#: Seconds so few that it looks for all that time.
-_SHORT: Final = 200e-6
+#: Seconds so few that it looks for all that time: more than `broker.manager.reigns.GRACE`.
+_SHORT: Final = 250e-6
 #: Most sleeps in a row without.
 _MOST: Final = 255
 #: What is used of Twisted's reactor that is not public.

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 __all__ = ["GRACE", "REIGN", "Reigns"]
 
-#: Seconds that a reign takes, as with Python's threads: many times what it costs to wake the next one.
-REIGN: Final = 0.005
-#: Seconds for which a lock stays free: an answer on its way, and a call on its way back.
-GRACE: Final = 100e-6
+#: Seconds that a reign takes: many times what it costs to wake the next one, whose first calls take long, too.
+REIGN: Final = 0.01
+#: Seconds for which a lock stays free: an answer on its way, and a call on its way back, from a process that has just
+#: been woken.
+GRACE: Final = 200e-6
 #: Most releases in a row without.
 _MOST: Final = 255
 
