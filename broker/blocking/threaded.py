@@ -71,6 +71,7 @@ class Threaded(Driver):
         wait.sleeper()
         end = None if seconds is None else monotonic() + seconds
         workers = employer()
+        late = False
         try:
             self.reactor.callFromThread(_begin, wait, function, args)
             if workers is None:
@@ -78,10 +79,12 @@ class Threaded(Driver):
             else:
                 with workers.waiting():
                     self._sleep(wait, end)
+            late = not wait.ready
         finally:
             if not wait.ready:
                 self.reactor.callFromThread(_give_up, wait)
-        if not wait.ready:
+        if late:
+            # Not asked again: by now it may be ready, with word that it was cancelled.
             assert seconds is not None
             raise expired(seconds, args)
         if isinstance(wait.result, Failure):

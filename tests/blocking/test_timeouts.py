@@ -6,8 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from broker.blocking import connect, deadline
+from broker.blocking.threaded import Threaded
 from broker.errors import DeadlineExceeded
 from tests.blocking.scene import Echo, Shop, connected, served, settled
 
@@ -106,3 +108,18 @@ def test_other_endpoints() -> None:
             connection.reference.callRemote("wait")
         echo.gate.set()
         assert connection.reference.callRemote("echo", 1) == 1
+
+
+def test_over_while_the_reactor_gives_up() -> None:
+    """The reactor's thread cancels so fast that the result is there when the waiting thread looks again."""
+
+    class AtOnce:
+        running = True
+
+        def callFromThread(self, function: Any, *args: Any) -> None:
+            function(*args)
+
+    cancelled: list[Deferred[Any]] = []
+    with pytest.raises(DeadlineExceeded):
+        Threaded(AtOnce(), 0).wait(SHORT, lambda: Deferred(cancelled.append))
+    assert len(cancelled) == 1
