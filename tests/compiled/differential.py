@@ -20,16 +20,13 @@ class Pair:
         self._kind = kind
         self._interpreted = interpreted
         self._compiled = compiled
-        # What there is no valid form for is damaged, too.
-        self._last = b""
 
     def lower(self, value: Any) -> bytes:
-        """Lower a value in both forms, and return its bytes, or others if it has none."""
+        """Lower a value in both forms, and return its bytes; none if it has no form."""
         wanted = outcome(lambda: self._kind(self._interpreted).lower(value))
         the_same(wanted, outcome(lambda: self._kind(self._compiled).lower(value)))
-        if wanted[0] == "gave":
-            self._last = wanted[1]
-        return self._last
+        # Nothing is kept from one case to the next: each is what its source says, and can be seen again.
+        return wanted[1] if wanted[0] == "gave" else b""
 
     def lift(self, pieces: list[bytes]) -> None:
         """Lift bytes in both forms."""
