@@ -150,30 +150,21 @@ class Run:
         elif last:
             self.values.append(result)
             return
-        if not self.homes and self.override is None and type(result) not in _MARKED:
-            policy = self.policies[step.subject]
-            if not last and not policy.results.offers(type(result)):
-                self._check_offered(result, policy)
-            self.values.append(result)
-            self.policies.append(policy)
-            return
-        policy = self._policy_of(result, step)
-        if type(result) is Said and not last:
-            # What the server has said to give away may be worked on.
-            policy, result = result.policy or policy, result.value
-            self.homes[id(result)] = (result, policy)
-        if type(result) is Exported and not last:
-            result = result.object
-            self.homes[id(result)] = (result, policy)
-        if not last:
-            self._check_offered(result, policy)
-        self.values.append(result)
-        self.policies.append(policy)
-
-    def _check_offered(self, result: Any, policy: Policy) -> None:
-        if self._withheld(result, policy):
+        policy = self.policies[step.subject]
+        if self.homes or self.override is not None or type(result) in _MARKED:
+            policy = self._policy_of(result, step)
+            if type(result) is Said and not last:
+                # What the server has said to give away may be worked on.
+                policy, result = result.policy or policy, result.value
+                self.homes[id(result)] = (result, policy)
+            if type(result) is Exported and not last:
+                result = result.object
+                self.homes[id(result)] = (result, policy)
+        if not last and not policy.results.offers(type(result)) and self._withheld(result, policy):
             # What could not be had as a result is not to be had on the way to one.
             raise HiddenVerb(f"a {type(result).__name__} is not offered")
+        self.values.append(result)
+        self.policies.append(policy)
 
     def _withheld(self, result: Any, policy: Policy) -> bool:
         if isinstance(result, INTERPRETER):

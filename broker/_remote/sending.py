@@ -124,31 +124,31 @@ def quick_call(reference: RemoteReference, program: Program) -> tuple[str | byte
         return None
     if subject.verb is not None:
         return _chain(node, program.want)
-    if verb is Verb.CALL:
-        name, args, kw = operands
-        if not scalars(args) or (kw and not scalars(kw.values())):
-            return None
-        if name is not None and program.want is Want.AUTO:
-            return "." + name, args, kw, 1
-    elif verb is Verb.GET and program.want is Want.AUTO:
-        return ":" + operands[0], (), {}, 1
-    elif not scalars(operands):
+    if not _is_scalar(verb, operands):
         return None
+    if program.want is Want.AUTO:
+        if verb is Verb.CALL and operands[0] is not None:
+            return "." + operands[0], operands[1], operands[2], 1
+        if verb is Verb.GET:
+            return ":" + operands[0], (), {}, 1
     return None if program.want is Want.NONE else (DO, (int(program.want), [[int(verb), 0, *operands]]), {}, 1)
+
+
+def _is_scalar(verb: Verb, operands: tuple[Any, ...]) -> bool:
+    """Say whether nothing but scalars goes with an operation."""
+    if verb is Verb.CALL:
+        _, args, kw = operands
+        return scalars(args) and (not kw or scalars(kw.values()))
+    return scalars(operands)
 
 
 def _chain(node: Node | None, want: Want) -> tuple[bytes, Any, dict[str, Any], int] | None:
     """Return the call for operations one on the other, the last of which is given."""
     steps: list[list[Any]] = []
     while node is not None and node.verb is not None:
-        operands = node.operands
-        if node.verb is Verb.CALL:
-            name, args, kw = operands
-            if not scalars(args) or (kw and not scalars(kw.values())):
-                return None
-        elif not scalars(operands):
+        if not _is_scalar(node.verb, node.operands):
             return None
-        steps.append([int(node.verb), 0, *operands])
+        steps.append([int(node.verb), 0, *node.operands])
         node = node.subject
     steps.reverse()
     for number, step in enumerate(steps):
