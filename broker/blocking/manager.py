@@ -18,10 +18,10 @@ from broker.blocking.keys import family_key
 from broker.blocking.shared import BaseProxy
 from broker.blocking.station import Station
 from broker.errors import Error
-from broker.manager import CannotStart, Types, base_types, exceptions, standard_types
+from broker.manager import Types, base_types, exceptions, standard_types
 from broker.manager.gate import check
 from broker.manager.letter import Incoming, told
-from broker.manager.manager import register_in
+from broker.manager.manager import ended_early, own_types, place, register_in
 from broker.manager.process import Plan, Process
 from broker.manager.server import LIMITS
 
@@ -98,9 +98,7 @@ class BaseManager:
     @classmethod
     def register_function(cls, name: str, function: Callable[..., Any] | str) -> None:
         """Let pools run a function; see `broker.manager.Types.register_function`."""
-        if "types" not in vars(cls):
-            cls.types = Types(cls.types)
-        cls.types.register_function(name, function)
+        own_types(cls).register_function(name, function)
 
     # Beginning.
 
@@ -117,8 +115,6 @@ class BaseManager:
         :raises ValueError: a function or class cannot be found by name, or an argument is no plain value.
         """
         self._begin()
-        if initializer is not None and not (callable(initializer) or isinstance(initializer, str)):
-            raise TypeError("initializer must be a callable")
         plan = Plan(
             type(self).types,
             self.key or family_key(),
@@ -151,9 +147,7 @@ class BaseManager:
                 raise TimeoutError(f"the manager's process was not ready within {self._timeout:g} seconds")
             data = os.read(process.report, 1 << 16)
             if not data:
-                code = self._gone(process)
-                how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-                raise CannotStart(f"the manager's process has ended {how} before it was ready")
+                raise ended_early(self._gone(process))
             incoming.feed(data)
         return incoming.value
 
@@ -183,7 +177,7 @@ class BaseManager:
 
     def _join(self, end: float | None) -> None:
         assert self.address is not None
-        where = (self._client or self.address).replace("{port}", self.address.rpartition(":")[2])
+        where = place(self.address, self._client)
         left = None if end is None else max(0.001, end - monotonic())
         station = Station(where, type(self), self.key, timeout=left, **self._options)
         try:

@@ -27,7 +27,7 @@ from broker.manager.registry import Types
 from broker.manager.server import LIMITS
 from broker.manager.standard import base_types, exceptions, standard_types
 
-__all__ = ["BaseManager", "Manager", "register_in"]
+__all__ = ["BaseManager", "Manager", "ended_early", "own_types", "place", "register_in"]
 
 #: Seconds that the process has to end, once it was told to and once more.
 _ENDING: Final = 2.0
@@ -80,9 +80,34 @@ class _Report:
     def connectionLost(self, reason: Failure) -> None:
         code = self.process.ended()
         if not self.ready.called:
-            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-            self.ready.errback(CannotStart(f"the manager's process has ended {how} before it was ready"))
+            self.ready.errback(ended_early(code))
         self.ended.callback(None)
+
+
+def own_types(cls: Any) -> Types:
+    """Return the types of a class of managers: its own from now on, and not those of the classes it inherits from."""
+    if "types" not in vars(cls):
+        cls.types = Types(cls.types)
+    types: Types = cls.types
+    return types
+
+
+def ended_early(code: int) -> CannotStart:
+    """Return the error for a manager's process that has ended before it was ready.
+
+    :param code: how, as `subprocess.Popen.returncode` says it.
+    """
+    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    return CannotStart(f"the manager's process has ended {how} before it was ready")
+
+
+def place(address: str, client: str | None) -> str:
+    """Return where clients connect to.
+
+    :param address: where the process listens.
+    :param client: what was said about it, perhaps with ``{port}`` in it, or None.
+    """
+    return (client or address).replace("{port}", address.rpartition(":")[2])
 
 
 def register_in(cls: Any, creating: Callable[[str], Any], typeid: str, *args: Any, **options: Any) -> None:
@@ -90,10 +115,7 @@ def register_in(cls: Any, creating: Callable[[str], Any], typeid: str, *args: An
 
     :param creating: returns such a method.
     """
-    if "types" not in vars(cls):
-        # Its own from now on, and not those of the classes that it inherits from.
-        cls.types = Types(cls.types)
-    made = cls.types.register(typeid, *args, **options)
+    made = own_types(cls).register(typeid, *args, **options)
     if made.create_method:
         setattr(cls, typeid, creating(typeid))
 
@@ -165,9 +187,7 @@ class BaseManager:
     @classmethod
     def register_function(cls, name: str, function: Callable[..., Any] | str) -> None:
         """Let pools run a function; see `Types.register_function`."""
-        if "types" not in vars(cls):
-            cls.types = Types(cls.types)
-        cls.types.register_function(name, function)
+        own_types(cls).register_function(name, function)
 
     # Beginning.
 
@@ -184,8 +204,6 @@ class BaseManager:
         :raises ValueError: a function or class cannot be found by name, or an argument is no plain value.
         """
         self._begin()
-        if initializer is not None and not (callable(initializer) or isinstance(initializer, str)):
-            raise TypeError("initializer must be a callable")
         plan = Plan(
             type(self).types,
             self.key,
@@ -242,7 +260,7 @@ class BaseManager:
 
     async def _join(self) -> None:
         assert self.address is not None
-        where = (self._client or self.address).replace("{port}", self.address.rpartition(":")[2])
+        where = place(self.address, self._client)
         root = await connect(where, timeout=None, reactor=self._reactor, **self._options)
         try:
             root.broker.stale = gone(self.address)

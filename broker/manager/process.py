@@ -41,6 +41,7 @@ class Plan:
     :param stay: whether the process goes on when the starter ends.
     :param options: for `broker.manager.server.Server`.
     :raises RuntimeError: this process is only about to begin.
+    :raises TypeError: the initializer is neither a function nor a name.
     :raises ValueError: something cannot be named, or is no plain value.
     """
 
@@ -56,6 +57,8 @@ class Plan:
         stay: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        if initializer is not None and not (callable(initializer) or isinstance(initializer, str)):
+            raise TypeError("initializer must be a callable")
         check_begun()
         self.stay = stay
         self.endpoint = endpoint
