@@ -6,9 +6,14 @@ import os
 import sys
 import threading
 import traceback
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from broker.blocking import Manager
+    from tests.blocking.shares import Own
 
 #: Seconds after which a test hangs. The slowest takes two, unless it is told to make a million calls.
 PATIENCE = 60.0 + int(os.environ.get("BROKER_CALLS", "0")) / 1000
@@ -37,3 +42,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
     if problems:
         raise problems[0]
     return True
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[Manager]:
+    """A manager with the usual types, running."""
+    # Not before the core was found to be the one to test.
+    from broker.blocking import Manager
+    from tests.blocking.shares import started
+
+    yield from started(Manager())
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Own]:
+    """A manager with types of its own, running."""
+    from tests.blocking.shares import Own, started
+
+    yield from started(Own())

@@ -23,8 +23,6 @@ __all__ = [
     "QueueManager",
     "Remembering",
     "Working",
-    "bad",
-    "ending",
     "count_up",
     "leaving_a_child",
     "remember",
@@ -201,16 +199,6 @@ Remembering.register("recalled", recall)
 def remember(*values: Any) -> None:
     """Keep some values; an initializer."""
     _remembered.extend(values)
-
-
-def bad(text: str) -> None:
-    """Fail; an initializer."""
-    raise FileNotFoundError(2, text, "a file")
-
-
-def ending() -> None:
-    """End the process; an initializer."""
-    os._exit(3)
 
 
 def count_up(address: str, key: bytes, secret: bytes) -> None:

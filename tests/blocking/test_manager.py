@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Iterator, MutableSequence
+from collections.abc import MutableSequence
 from multiprocessing import AuthenticationError, ProcessError
 from pathlib import Path
 from queue import Empty
@@ -25,22 +25,10 @@ from tests.blocking.shares import (
     GeneratorProxy,
     Own,
     Remembering,
-    bad,
-    ending,
     leaving_a_child,
     remember,
-    started,
 )
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Own]:
-    yield from started(Own())
+from tests.manager.own import bad, ending
 
 
 def test_from_start_to_end() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,14 +9,8 @@ import pytest
 from broker.blocking import Manager
 from broker.transparent import same
 from tests.blocking.family import in_process
-from tests.blocking.shares import started
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
 
 
 # Lists.

@@ -23,14 +23,9 @@ from broker.blocking import Manager
 from broker.errors import RemoteError
 from tests.blocking.family import CONTEXT, in_process, in_threads
 from tests.blocking.scene import ROOT
-from tests.blocking.shares import Customized, QueueClient, QueueManager, count_up, squares, started
+from tests.blocking.shares import Customized, QueueClient, QueueManager, count_up, squares
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
 
 
 # Types of one's own.

@@ -20,7 +20,6 @@ from broker.blocking import Manager
 from broker.errors import DeadReferenceError, PBConnectionLost
 from tests.blocking.family import CONTEXT
 from tests.blocking.scene import ROOT
-from tests.blocking.shares import started
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
@@ -29,11 +28,6 @@ pytestmark = [
 
 #: Seconds after which something has not happened.
 LONG = 60.0
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import Empty, Full
 from threading import BrokenBarrierError
 from time import monotonic
@@ -12,7 +12,6 @@ import pytest
 
 from broker.blocking import Manager
 from tests.blocking.family import in_process, in_threads, processes
-from tests.blocking.shares import started
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 SHORT = 0.02
 #: What clocks may differ by.
 TICK = 0.005
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
 
 
 def took(seconds: float, function: Callable[..., Any], *args: Any, **kw: Any) -> Any:

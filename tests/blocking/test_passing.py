@@ -10,7 +10,6 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from typing import Any
 
@@ -22,20 +21,10 @@ from broker.blocking.station import Station
 from broker.errors import DeadReferenceError, UnknownName
 from broker.transparent import same
 from tests.blocking.scene import ROOT
-from tests.blocking.shares import CounterProxy, Own, pool_worker, started, worker
+from tests.blocking.shares import CounterProxy, Own, pool_worker, worker
 
 METHODS = [name for name in ("fork", "spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-
-
-@pytest.fixture(scope="module")
-def manager() -> Iterator[Manager]:
-    yield from started(Manager())
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Own]:
-    yield from started(Own())
 
 
 def in_fork(function: Any) -> Any:
