@@ -1,21 +1,26 @@
-"""Bytes put on the socket at once, where that is allowed.
+"""Bytes put on the socket at once, and taken from it as they are, where that is allowed.
 
 A reactor sends what is written in a later turn of its own: it has the socket watched, asks the system whether there is
 room, sends, and has it watched no more. For a small message that costs more than the message, and nearly always there
-is room. So what is written to an idle socket of Twisted's is given to the system at once, by the transport's own
-`writeSomeData`; what the system does not take goes the usual way, behind it.
+is room. So what is written to an idle socket of Twisted's is given to the system at once; what that does not take goes
+the usual way, behind it.
 
 Only where nothing can be overtaken or skipped: not through TLS or any wrapper, not past bytes, a producer or a
 farewell that wait, not on a transport that somebody changed. What another kind of transport does, or another Twisted,
 is not guessed at. An error is not reported here, in the middle of a user's call: the bytes go the usual way then too,
 and the reactor meets the error where it always does.
+
+UNIX sockets of Twisted's look for descriptors in all that comes, which takes as long as receiving it. No connection of
+ours wants any, so they read as others do, and what descriptors come the system closes.
 """
 
 from __future__ import annotations
 
+import socket
+from types import MethodType
 from typing import Any, Final
 
-__all__ = ["is_plain", "send"]
+__all__ = ["is_plain", "read_bytes", "read_usually", "send"]
 
 #: The state of Twisted's socket transports that is asked about before each send.
 _STATE: Final = (
@@ -82,8 +87,32 @@ def send(transport: Any, data: bytes, producer: Any = None) -> int:
         or transport._writeDisconnecting
         or transport._writeDisconnected
         or transport._aborting
+        or getattr(transport, "_sendmsgQueue", None)
     ):
         return 0
-    sent = transport.writeSomeData(data)
-    # Anything else is the exception with which the connection is lost.
-    return sent if isinstance(sent, int) and sent > 0 else 0
+    limit = transport.SEND_LIMIT
+    try:
+        sent: int = transport.socket.send(data if len(data) <= limit else memoryview(data)[:limit])
+    except OSError:
+        # Full; or broken, which the reactor meets.
+        return 0
+    return sent
+
+
+def read_bytes(transport: Any) -> None:
+    """Have a UNIX socket of Twisted's, unchanged, read nothing but bytes; do nothing to another transport."""
+    if not hasattr(socket, "AF_UNIX"):
+        return
+    from twisted.internet import interfaces, tcp, unix
+
+    if type(transport) not in (unix.Server, unix.Client) or "doRead" in vars(transport):
+        return
+    if not interfaces.IFileDescriptorReceiver.providedBy(transport.protocol):
+        transport.doRead = MethodType(tcp.Connection.doRead, transport)
+
+
+def read_usually(transport: Any) -> None:
+    """Undo what `read_bytes` did: a transport that knows itself is not freed at once."""
+    own = getattr(transport, "__dict__", {})
+    if type(own.get("doRead")) is MethodType:
+        del own["doRead"]

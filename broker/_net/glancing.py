@@ -18,10 +18,19 @@ __all__ = ["install"]
 _GLANCE: Final = 100e-6
 #: Seconds so few that it looks for all that time: more than `broker.manager.reigns.GRACE`.
 _SHORT: Final = 250e-6
+#: Seconds between two looks that tell that others have run on this processor meanwhile.
+_OTHERS: Final = 15e-6
+#: So many sleeps go without after that. Who looks and yields goes on taking turns with the others on one processor,
+#: even when there is an idle one; who sleeps is woken there.
+_AWAY: Final = 7
 #: Most sleeps in a row without.
 _MOST: Final = 255
+#: Seconds after which it sees to what else a reactor does, though there always is something ready.
+_STAY: Final = 1e-3
+#: Most events taken from the system at a time.
+_EVENTS: Final = 128
 #: What is used of Twisted's reactor that is not public.
-_USED: Final = frozenset(("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable"))
+_USED: Final = frozenset(("_poller", "_selectables", "_doReadOrWrite", "_newTimedCalls", "threadCallQueue"))
 
 
 def install() -> None:
@@ -57,41 +66,55 @@ def _reactor_class(base: Any) -> Any:
 
             :param timeout: seconds, or None.
             """
-            ready = self._poller.poll(0)
-            if not ready and timeout != 0:
-                if timeout is not None and timeout < _SHORT:
-                    # The system's own waiting is not that fine.
-                    ready = self._look(timeout)
-                else:
-                    ready = self._glance()
-                    if not ready:
-                        super().doPoll(timeout)
-                        return
-            selectables = self._selectables
-            for number, event in ready:
-                selectable = selectables.get(number)
-                if selectable is not None:
-                    self._doReadOrWrite(selectable, number, event)
+            poll, selectables = self._poller.poll, self._selectables
+            seconds = _STAY if timeout is None else timeout
+            # The system's own waiting is not that fine.
+            short = seconds < _SHORT
+            ready = poll(0, _EVENTS)
+            if not ready and seconds:
+                ready = self._look(seconds) if short else self._glance() or self._sleep(timeout)
+            end = perf_counter() + min(seconds, _STAY)
+            while ready:
+                for number, event in ready:
+                    selectable = selectables.get(number)
+                    if selectable is not None:
+                        self._doReadOrWrite(selectable, number, event)
+                # What comes next is often there by now, or soon, and all else that a reactor does takes longer.
+                if self._newTimedCalls or self.threadCallQueue or (left := end - perf_counter()) <= 0:
+                    return
+                ready = poll(0, _EVENTS) or (self._look(left) if short else self._glance())
 
         doIteration = doPoll
 
         def _glance(self) -> Any:
+            """Look for what is ready soon, if that pays."""
             if self._sleeps:
-                self._sleeps -= 1
                 return ()
             ready = self._look(_GLANCE)
-            self._slept = 0 if ready else min(2 * self._slept + 1, _MOST)
-            self._sleeps = self._slept
+            if ready:
+                self._slept = 0
+            elif not self._sleeps:
+                self._sleeps = self._slept = min(2 * self._slept + 1, _MOST)
             return ready
 
+        def _sleep(self, timeout: float | None) -> Any:
+            """Return what is ready as soon as something is, or nothing if the time is over."""
+            self._sleeps -= 1
+            return self._poller.poll(timeout, _EVENTS)
+
         def _look(self, seconds: float) -> Any:
+            """Return what is ready as soon as something is, or nothing if the time is over or others have run."""
             poll, sched_yield = self._poller.poll, os.sched_yield
-            end = perf_counter() + seconds
+            now = perf_counter()
+            end = now + seconds
             while True:
                 # Others may have to run before there is something.
                 sched_yield()
-                ready = poll(0)
-                if ready or perf_counter() > end:
+                ready, before, now = poll(0, _EVENTS), now, perf_counter()
+                if now - before > _OTHERS:
+                    self._sleeps = _AWAY
+                    return ready
+                if ready or now > end:
                     return ready
 
     return GlancingReactor

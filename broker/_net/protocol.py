@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from broker._messages.messages import Call
 from broker._net.allowance import Allowance
+from broker._net.direct import read_bytes, read_usually
 from broker._net.flow import Flow
 from broker._objects.broker import Broker
 from broker._objects.serving import serve
@@ -74,6 +75,7 @@ class BrokerProtocol(Broker, Protocol):
             with suppress(OSError):
                 nodelay(True)
         self._flow = Flow(self.transport, self.limits.buffer, self._overflow, self.guarded)
+        read_bytes(self.transport)
         if self.reactor is not None:
             self._handshake = self.reactor.callLater(self.limits.handshake, self._too_slow)
         self.session.connected()
@@ -103,6 +105,7 @@ class BrokerProtocol(Broker, Protocol):
             self._flow.close()
             # It knows this protocol: without it what is gone is freed at once, not when garbage is collected.
             self._flow = None
+            read_usually(self.transport)
         self.closed(self.failed or reason)
         unwatch = getattr(self.factory, "unwatch", None)
         if unwatch is not None:

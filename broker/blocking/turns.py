@@ -27,8 +27,9 @@ import os
 import socket
 from _thread import allocate_lock, get_ident
 from contextlib import suppress
+from functools import partial
 from struct import pack
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -49,8 +50,11 @@ _log = Logger()
 _SIZE: Final = 128 * 1024
 #: Seconds for which a thread looks at the socket before it sleeps: a few times what falling asleep and waking up cost.
 _GLANCE: Final = 200e-6
+#: Seconds between two looks that tell that others have run on this processor meanwhile: they need it more.
+_OTHERS: Final = 30e-6
 #: How often at most a thread falls asleep without a look before it looks again.
 _MOST_SLEEPS: Final = 1023
+_let_others: Final = getattr(os, "sched_yield", partial(sleep, 0))
 #: Whether there is a processor for the other end to work on meanwhile.
 _GLANCES: Final = BLOCKS and (os.cpu_count() or 1) > 1
 
@@ -185,14 +189,20 @@ class Turns:
             return False
         self._used = True
         receive = self._socket.recv
-        end = monotonic() + _GLANCE
+        now = monotonic()
+        end = now + _GLANCE
         while True:
             try:
                 data = receive(_SIZE, AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 if wait.ready:
                     return True
-                if monotonic() > end:
+                # Others may have to run before there is something.
+                _let_others()
+                before, now = now, monotonic()
+                if now - before > _OTHERS:
+                    return False
+                if now > end:
                     self._sleeps = self._slept = min(2 * self._slept + 1, _MOST_SLEEPS)
                     return False
             except OSError as error:

@@ -29,6 +29,12 @@ class _Protocol:
         self.wait.done(data)
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, the thread believes that it has a processor for itself."""
+    monkeypatch.setattr(turns, "_OTHERS", 1e9)
+
+
 @pytest.fixture
 def ends() -> Iterator[tuple[Turns, socket.socket]]:
     """A connection, and the socket at the other end."""
@@ -63,6 +69,17 @@ def test_the_more_often_in_vain_the_more_seldom(ends: tuple[Turns, socket.socket
     gaps = [after - before for before, after in zip(looked, looked[1:], strict=False)]
     assert max(gaps) == turns._MOST_SLEEPS + 1
     assert gaps[-1] == gaps[-2]
+
+
+def test_who_shares_a_processor_looks_no_longer_and_not_less_often(
+    ends: tuple[Turns, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned, _ = ends
+    monkeypatch.setattr(turns, "_OTHERS", 0.0)
+    monkeypatch.setattr(turns, "_GLANCE", 1e9)
+    for _ in range(5):
+        assert not turned._glance(Wait())
+    assert turned._sleeps == 0
 
 
 def test_once_it_pays_it_is_done_each_time(ends: tuple[Turns, socket.socket]) -> None:

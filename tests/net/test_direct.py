@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet import abstract, tcp
+from twisted.internet import abstract, main, tcp
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IFileDescriptorReceiver
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import directlyProvides
 
-from broker._net.direct import is_plain, send
+from broker._net.direct import is_plain, read_bytes, read_usually, send
 from broker.testing.transport import MemoryTransport
 from tests.net.sockets import FDReactor, Link, Silent
 
@@ -204,11 +206,94 @@ def test_a_peer_that_is_gone_is_met_by_the_reactor(link: Link) -> None:
     assert link.protocol.lost is not None
 
 
-def test_any_other_answer_is_an_error_too(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Twisted's documentation used to say that a negative number is one.
-    for answer in (-1, ConnectionError("gone"), None):
-        monkeypatch.setattr(type(link.transport), "writeSomeData", lambda self, data, answer=answer: answer)
-        assert send(link.transport, b"abc") == 0
+# Reading.
+
+
+@pytest.fixture
+def unix() -> Iterator[tuple[Any, socket.socket, list[bytes]]]:
+    """A UNIX transport, the socket at its other end, and what its protocol has got."""
+    twisted_unix = pytest.importorskip("twisted.internet.unix")
+    near, far = socket.socketpair(socket.AF_UNIX)
+    near.setblocking(False)
+    reactor: Any = FDReactor()
+    got: list[bytes] = []
+    protocol: Any = Silent()
+    protocol.dataReceived = got.append
+    transport = twisted_unix.Server(near, protocol, "", None, 1, reactor)
+    transport.connected = 1
+    protocol.makeConnection(transport)
+    yield transport, far, got
+    for end in (near, far):
+        end.close()
+
+
+needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no UNIX sockets here")
+
+
+@needs_unix
+def test_a_unix_socket_that_reads_bytes_only(unix: Any) -> None:
+    transport, far, got = unix
+    read_bytes(transport)
+    far.send(b"abc")
+    transport.doRead()
+    assert got == [b"abc"]
+    far.close()
+    assert transport.doRead() is main.CONNECTION_DONE
+
+
+@needs_unix
+def test_descriptors_that_come_are_closed(unix: Any) -> None:
+    transport, far, got = unix
+    read_bytes(transport)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        socket.send_fds(far, [b"abc"], [theirs.fileno()])
+        theirs.close()
+        transport.doRead()
+        assert got == [b"abc"]
+        ours.settimeout(10)
+        assert ours.recv(1) == b"", "nobody has the other end any more"
+
+
+@needs_unix
+def test_descriptors_that_wait_go_with_the_bytes(unix: Any) -> None:
+    transport, far, _ = unix
+    with socket.socket() as sent:
+        transport.sendFileDescriptor(sent.fileno())
+        assert send(transport, b"abc") == 0
+        transport.write(b"abc")
+        transport.doWrite()
+    data, descriptors, _, _ = socket.recv_fds(far, 10, 4)
+    assert data and len(descriptors) == 1
+    os.close(descriptors[0])
+
+
+@needs_unix
+def test_who_wants_descriptors_gets_them(unix: Any) -> None:
+    transport, _, _ = unix
+    directlyProvides(transport.protocol, IFileDescriptorReceiver)
+    read_bytes(transport)
+    assert "doRead" not in vars(transport)
+
+
+@needs_unix
+def test_reading_as_before(unix: Any) -> None:
+    transport, _, _ = unix
+    read_bytes(transport)
+    assert "doRead" in vars(transport)
+    read_usually(transport)
+    assert "doRead" not in vars(transport)
+    own = transport.doRead = lambda: None
+    read_bytes(transport)
+    read_usually(transport)
+    assert transport.doRead is own, "a transport that somebody changed is left alone"
+
+
+def test_other_transports_read_as_they_do(link: Link) -> None:
+    for transport in (link.transport, StringTransport(), None):
+        read_bytes(transport)
+        read_usually(transport)
+    assert "doRead" not in vars(link.transport)
 
 
 # On every reactor.

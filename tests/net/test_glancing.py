@@ -13,14 +13,17 @@ from broker._net import glancing
 
 
 class Poller:
-    """Has what there is to be handled at certain looks; counts them."""
+    """Has what there is to be handled at certain looks; counts them, and notes how long it was to wait otherwise."""
 
     def __init__(self) -> None:
         self.looks = 0
         self.at: set[int] = set()
+        self.slept: list[Any] = []
 
-    def poll(self, timeout: float) -> list[tuple[int, int]]:
-        assert timeout == 0
+    def poll(self, timeout: float | None, most: int) -> list[tuple[int, int]]:
+        if timeout != 0:
+            self.slept.append(timeout)
+            return []
         self.looks += 1
         return [(7, 1), (8, 1)] if self.looks in self.at else []
 
@@ -31,37 +34,70 @@ class Base:
     def __init__(self) -> None:
         self._poller = Poller()
         self._selectables = {7: "seven"}
+        self._newTimedCalls: list[Any] = []
+        self.threadCallQueue: list[Any] = []
         self.handled: list[Any] = []
-        self.slept: list[Any] = []
+
+    @property
+    def slept(self) -> list[Any]:
+        return self._poller.slept
 
     def _doReadOrWrite(self, selectable: Any, number: int, event: int) -> None:
         self.handled.append((selectable, number, event))
 
-    def doPoll(self, timeout: float | None) -> None:
-        self.slept.append(timeout)
-
 
 @pytest.fixture
-def reactor() -> Any:
+def reactor(monkeypatch: pytest.MonkeyPatch) -> Any:
+    # However slow the machine is.
+    monkeypatch.setattr(glancing, "_OTHERS", 1e9)
+    monkeypatch.setattr(glancing, "_STAY", 1e9)
     return glancing._reactor_class(Base)()
+
+
+SEVEN = ("seven", 7, 1)
 
 
 def test_what_is_there_is_handled_at_once(reactor: Any) -> None:
     reactor._poller.at = {1}
+    reactor.threadCallQueue.append("something else to do")
     reactor.doPoll(5.0)
     # Number 8 is gone meanwhile.
-    assert (reactor.handled, reactor.slept) == ([("seven", 7, 1)], [])
+    assert (reactor.handled, reactor.slept, reactor._poller.looks) == ([SEVEN], [], 1)
 
 
 def test_what_comes_soon_is_not_slept_for(reactor: Any) -> None:
     reactor._poller.at = {2}
     reactor.doIteration(None)
-    assert (reactor.handled, reactor.slept) == ([("seven", 7, 1)], [])
+    assert (reactor.handled, reactor.slept) == ([SEVEN], [])
 
 
 def test_without_time_it_does_not_look_twice(reactor: Any) -> None:
     reactor.doPoll(0)
     assert (reactor._poller.looks, reactor.handled) == (1, [])
+    reactor._poller.at = {2, 3}
+    reactor.doPoll(0)
+    assert (reactor._poller.looks, reactor.handled) == (2, [SEVEN])
+
+
+def test_what_comes_in_a_row_is_handled_in_a_row(reactor: Any) -> None:
+    reactor._poller.at = {1, 2, 5}
+    reactor.doPoll(None)
+    assert reactor.handled == [SEVEN] * 3
+
+
+@pytest.mark.parametrize("name", ["_newTimedCalls", "threadCallQueue"])
+def test_other_things_to_do_are_not_kept_waiting(reactor: Any, name: str) -> None:
+    reactor._poller.at = {1, 2, 3, 4}
+    reactor._doReadOrWrite = lambda *_: getattr(reactor, name).append("one")
+    reactor.doPoll(None)
+    assert getattr(reactor, name) == ["one"]
+
+
+def test_it_does_not_stay_for_ever(reactor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glancing, "_STAY", 0.005)
+    reactor._poller.at = set(range(1_000_000))
+    reactor.doPoll(None)
+    assert 0 < len(reactor.handled) < 1_000_000
 
 
 def test_looks_in_vain_become_rare(reactor: Any) -> None:
@@ -72,15 +108,18 @@ def test_looks_in_vain_become_rare(reactor: Any) -> None:
         if reactor._poller.looks > before + 1:
             glances.append(number)
     assert reactor.slept == [float(number) for number in range(1, 20)]
-    assert glances == [1, 3, 7, 15]
+    assert glances == [1, 2, 5, 12]
 
 
 def test_a_look_that_was_not_in_vain_makes_them_frequent(reactor: Any) -> None:
-    for _ in range(6):
+    for _ in range(4):
         reactor.doPoll(1.0)
+    assert (reactor._sleeps, reactor._slept) == (0, 3)
     reactor._poller.at = {reactor._poller.looks + 2}
+    # There are others to do, lest it look once more behind that.
+    reactor.threadCallQueue.append("something")
     reactor.doPoll(1.0)
-    assert reactor.handled and len(reactor.slept) == 6
+    assert reactor.handled and len(reactor.slept) == 4
     assert (reactor._sleeps, reactor._slept) == (0, 0)
 
 
@@ -90,6 +129,16 @@ def test_short_times_are_not_slept(reactor: Any) -> None:
         reactor.doPoll(glancing._SHORT / 2)
         assert reactor._poller.looks > looks + 1
     assert reactor.slept == []
+
+
+def test_who_shares_a_processor_sleeps(reactor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glancing, "_OTHERS", 0.0)
+    for number in range(1, 10):
+        before = reactor._poller.looks
+        reactor.doPoll(float(number))
+        # One when it comes, and the one at which it finds out.
+        assert reactor._poller.looks - before == (2 if number in (1, 8) else 1)
+    assert reactor.slept == [float(number) for number in range(1, 10)]
 
 
 _ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
