@@ -97,7 +97,7 @@ class Visits(Owner):
 
     def serve_visit(self, visit: Visit, broker: Any, message: str, args: Any, kw: Any) -> Any:
         """Serve one message, see `Referenceable.remoteMessageReceived`."""
-        return self.serve(Exported(visit, self), broker, message, args, kw)
+        return Exported(visit, self).remoteMessageReceived(broker, message, args, kw)
 
 
 class _Names(Directory):

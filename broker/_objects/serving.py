@@ -36,12 +36,15 @@ from broker.errors import (
 if TYPE_CHECKING:
     from broker._objects.broker import Broker
 
-__all__ = ["WithArguments", "cancel", "fail", "serve"]
+__all__ = ["OF_VALUES", "WithArguments", "cancel", "fail", "serve"]
 
 _log = Logger()
 
 #: How the usual kind of object dispatches.
 _USUAL: Final = Referenceable.remoteMessageReceived
+#: The attribute of a `remoteMessageReceived` with another dispatch of the same class: one that takes the arguments as
+#: values, which they mostly are by then.
+OF_VALUES: Final = "ofValues"
 #: What an object that dispatches in its own way may leave to be lowered here.
 _SCALARS: Final = frozenset((type(None), bool, int, float, str, bytes))
 #: What a call fails with because of what the peer sent, whoever raised it.
@@ -55,9 +58,13 @@ def serve(broker: Broker, call: Call) -> None:
         target = session.usual_target(call)
         if target is None or broker.leaving is not None or CURRENT.get() is not None or broker.elsewhere is not None:
             result = _run(broker, call)
-        elif getattr(target.remoteMessageReceived, "__func__", None) is not _USUAL:
+        elif (dispatch := getattr(target.remoteMessageReceived, "__func__", None)) is not _USUAL:
             # What `_run` looks for has been looked for.
-            result = _received(broker, target, call)
+            of_values = getattr(dispatch, OF_VALUES, None)
+            if of_values is None:
+                result = _received(broker, target, call)
+            else:
+                result = of_values(target, broker, _method_name(call), call.args.value, call.kwargs.value)
             if type(result) in _SCALARS and call.wants_answer and session.answer_plain(call.request, result):
                 return
         else:

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
 from broker._remote.atoms import BATCH, FAILURE, LARGE, NAMES, PLAIN, SELF, scalars
 from broker._remote.descriptors import describe, own_names
@@ -22,7 +21,7 @@ from broker._remote.packing import Foreign, Packer
 from broker._remote.policy import Override, Policy
 from broker._remote.relay import Relay
 from broker._remote.runner import SAME, Described, Opened, Run
-from broker._remote.short import USUAL, Calls, is_one_step
+from broker._remote.short import USUAL, Calls, Usual, only_step
 from broker._remote.side import Kind, Side, side_of
 from broker._remote.streams import Stream, Taken
 from broker._remote.unpacking import Batch, Presenter, Unpacker
@@ -40,6 +39,8 @@ _OF_STREAMS: Final = Expose(
     dunders=frozenset(("__next__", "__anext__")),
 )
 _MESSAGE: Final = DO.decode()
+_GET: Final = USUAL[Verb.GET]
+_CALL: Final = Verb.CALL
 
 
 class References:
@@ -173,23 +174,27 @@ class Owner:
 
     # What comes in.
 
-    def serve(self, adapter: Exported, broker: Broker, message: str, args: Any, kw: Any) -> Any:
+    def serve(
+        self, adapter: Exported, broker: Broker, message: str, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> Any:
         """Serve a program, or the call of one method.
 
         :raises BadValue: it is malformed.
         """
-        arguments, named = positional(broker.unserialize(args)), keywords(broker.unserialize(kw))
         side = side_of(broker)
         short = message[:1]
-        if short == ":" or (short == "." and scalars(arguments) and (not named or scalars(named.values()))):
-            # The usual operations, in fewer steps.
-            name = clean(message[1:])
-            if short == ":":
-                return self._alone(side, adapter, Verb.GET, name)
-            return self._alone(side, adapter, Verb.CALL, name, arguments, named)
-        if message == _MESSAGE and is_one_step(arguments):
-            step = Step.decode(arguments[1][0], 1)
-            return self._alone(side, adapter, step.verb, *step.operands)
+        # The usual operations, in fewer steps.
+        if short == ".":
+            if scalars(arguments) and (not named or scalars(named.values())):
+                return self._call(side, adapter, clean(message[1:]), arguments, named)
+        elif short == ":":
+            return self._alone(side, adapter, _GET, clean(message[1:]))
+        elif message == _MESSAGE and (form := only_step(arguments)) is not None:
+            usual = USUAL.get(form[0])
+            if usual is not None and len(form) == usual.length and not form[1]:
+                return self._alone(side, adapter, usual, *form[2:])
+            step = Step.decode(form, 1)
+            return self._run(self._one_step(side, adapter, step.verb, *step.operands), adapter)
         homes: dict[int, tuple[Any, Policy]] = {}
 
         def home(come: Exported) -> Any:
@@ -225,32 +230,28 @@ class Owner:
     def _one_step(self, side: Side, adapter: Exported, verb: Verb, *operands: Any) -> Run:
         return Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [Step(verb, 0, *operands)], {})
 
-    def _alone(self, side: Side, adapter: Exported, verb: Verb, *operands: Any) -> Any:
-        """Do what a program of one step does, with nothing but scalars; where it is a usual one, mostly without making
-        the program.
-
-        Return a scalar as it is.
-
-        :param operands: as the verb says; the arguments of a call may be a tuple.
+    def _call(self, side: Side, adapter: Exported, name: str, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
+        """Call a method with nothing but scalars, mostly without making the program that does it; return a scalar as it
+        is.
         """
-        calls, usual = verb is Verb.CALL, USUAL.get(verb)
-        if not (calls or usual) or not self._quick or side.broker.elsewhere is not None:
-            if calls:
-                operands = (operands[0], list(operands[1]), operands[2])
-            return self._run(self._one_step(side, adapter, verb, *operands), adapter)
-        override = None
+        if not self._quick or side.broker.elsewhere is not None:
+            return self._run(self._one_step(side, adapter, Verb.CALL, name, list(args), kw), adapter)
         try:
-            if usual is None:
-                result = self._calls.make(side, adapter.object, *operands)
-                override = self.policy.methods.get(operands[0])
-            else:
-                result = usual(self.policy, side, adapter.object, *operands)
+            result = self._calls.make(side, adapter.object, name, args, kw)
+            override = self.policy.methods.get(name)
         except BaseException as error:  # noqa: BLE001  as in `_run`
-            return self._failed_alone(error, side, adapter, verb, *operands)
-        if type(result) is Deferred:
-            asked = (side, adapter, verb, *operands)
-            return result.addCallbacks(self._done_alone, self._failed_later, (override, *asked), {}, asked)
-        return self._done_alone(result, override, side, adapter, verb, *operands)
+            return self._failed_alone(error, side, adapter, _CALL, name, args, kw)
+        return self._done_alone(result, override, side, adapter, _CALL, name, args, kw)
+
+    def _alone(self, side: Side, adapter: Exported, usual: Usual, *operands: Any) -> Any:
+        """Do another usual operation with nothing but scalars, in the same way."""
+        if not self._quick or side.broker.elsewhere is not None:
+            return self._run(self._one_step(side, adapter, usual.verb, *operands), adapter)
+        try:
+            result = usual.function(self.policy, side, adapter.object, *operands)
+        except BaseException as error:  # noqa: BLE001  as in `_run`
+            return self._failed_alone(error, side, adapter, usual.verb, *operands)
+        return self._done_alone(result, None, side, adapter, usual.verb, *operands)
 
     def _done_alone(
         self, result: Any, override: Override | None, side: Side, adapter: Exported, verb: Verb, *operands: Any
@@ -259,6 +260,9 @@ class Owner:
         if self._copies and override is None and (kind in PLAIN or (kind is int and -LARGE < result < LARGE)):
             if adapter.told is None or _own(adapter.object) == adapter.told:
                 return result
+        if kind is Deferred:
+            asked = (side, adapter, verb, *operands)
+            return result.addCallbacks(self._done_alone, self._failed_later, (override, *asked), {}, asked)
         run = self._one_step(side, adapter, verb, *operands)
         return self._concluded(run, adapter, run.proceed(result, override))
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zope.interface import implementer
 
+from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
 from broker._objects.referenceable import Referenceable
+from broker._objects.serving import OF_VALUES
 from broker._remote.policy import Policy
 from broker.interfaces import IPBRoot, IPerspective
 
@@ -27,8 +29,10 @@ class Server(Protocol):
     def introduction(self, side: Any, adapter: Exported, pushed: list[bytes]) -> tuple[Any, ...]:
         """Return what a peer is told with a reference; note in `pushed` the descriptors that it has in it."""
 
-    def serve(self, adapter: Exported, broker: Broker, message: str, args: Any, kw: Any) -> Any:
-        """Serve one message for an adapter; see `Referenceable.remoteMessageReceived`."""
+    def serve(
+        self, adapter: Exported, broker: Broker, message: str, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> Any:
+        """Serve one message for an adapter, with its arguments; see `Referenceable.remoteMessageReceived`."""
 
 
 class Relayed:
@@ -69,11 +73,15 @@ class Exported(Referenceable):
 
     def remoteMessageReceived(self, broker: Broker, message: str, args: Any, kw: Any) -> Any:
         """Serve a program, or the call of one method."""
-        return self.owner.serve(self, broker, message, args, kw)
+        arguments, named = positional(broker.unserialize(args)), keywords(broker.unserialize(kw))
+        return self.owner.serve(self, broker, message, arguments, named)
 
     def perspectiveMessageReceived(self, broker: Broker, message: str, args: Any, kw: Any) -> Any:
         """Serve a program, or a call, of somebody who logged in: a realm may return this as the avatar."""
-        return self.owner.serve(self, broker, message, args, kw)
+        return Exported.remoteMessageReceived(self, broker, message, args, kw)
+
+    def _values_received(self, broker: Broker, message: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        return self.owner.serve(self, broker, message, arguments, named)
 
     def rootObject(self, broker: Broker) -> Exported:
         """Return the adapter to serve on a new connection: each has one, as each peer is told different things."""
@@ -81,6 +89,9 @@ class Exported(Referenceable):
 
     def __repr__(self) -> str:
         return f"<Exported {type(self.object).__name__}>"
+
+
+setattr(Exported.remoteMessageReceived, OF_VALUES, Exported._values_received)
 
 
 def _identity(value: Any) -> tuple[Hashable, ...]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from broker._objects.flavor import keywords, positional
 from broker._objects.reference import RemoteReference
 from broker._remote.atoms import FAILURE, PLAIN, REFERENCE, is_tagged
 from broker._remote.descriptors import digest
@@ -63,9 +62,10 @@ class Relay:
         pushed.append(identity)
         return (identity, names, kind.descriptor.encoded())
 
-    def serve(self, adapter: Exported, broker: Broker, message: str, args: Any, kw: Any) -> Any:
+    def serve(
+        self, adapter: Exported, broker: Broker, message: str, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> Any:
         """Forward one message, and send back the answer."""
-        arguments, named = positional(broker.unserialize(args)), keywords(broker.unserialize(kw))
         reference: RemoteReference = adapter.object.reference
         here, there = side_of(broker), side_of(reference.broker)
         forth = _Translation(self, here, there)

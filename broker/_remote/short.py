@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import BuiltinMethodType, MethodType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from broker._remote.atoms import scalars
 from broker._remote.expose import publication
@@ -15,17 +15,24 @@ from broker._remote.reaching import attribute, method
 from broker._remote.side import Side
 from broker._remote.verbs import Verb
 
-__all__ = ["USUAL", "Calls", "is_one_step"]
+__all__ = ["USUAL", "Calls", "Usual", "only_step"]
 
 
-def is_one_step(arguments: tuple[Any, ...]) -> bool:
-    """Return whether the arguments of a program are those of a single step, with nothing but scalars in it and nothing
-    said about its result.
+def only_step(arguments: tuple[Any, ...]) -> list[Any] | None:
+    """Return the form of the step of a program that has no other, with nothing but scalars in it and nothing said about
+    its result; None for every other program.
+
+    :param arguments: those of the message that carries the program.
     """
     if len(arguments) != 2 or type(arguments[0]) is not int or arguments[0]:
-        return False
+        return None
     steps = arguments[1]
-    return type(steps) is list and len(steps) == 1 and type(steps[0]) is list and scalars(steps[0])
+    if type(steps) is not list or len(steps) != 1:
+        return None
+    step = steps[0]
+    if type(step) is not list or len(step) < 2 or type(step[0]) is not int or type(step[1]) is not int:
+        return None
+    return step if scalars(step) else None
 
 
 class Calls:
@@ -51,7 +58,10 @@ class Calls:
         known = self._known.get((type(value), name))
         if known is not None:
             found, plain, ctx = known
-            function = attribute(value, found, name)
+            try:
+                function = getattr(value, found)
+            except AttributeError:
+                function = attribute(value, found, name)
             # It may be another one than that of the class.
             if getattr(function, "__func__", None) is plain:
                 return function(*args, **given(function, kw, side, {})) if ctx else function(*args, **kw)
@@ -90,9 +100,20 @@ def _setitem(policy: Policy, side: Side, value: Any, key: Any, item: Any) -> Non
     value[key] = item
 
 
-#: What is done for each of the others: called with policy, connection, object and operands.
-USUAL: Final[dict[Verb, Callable[..., Any]]] = {
-    Verb.GET: _get,
-    Verb.GETITEM: _getitem,
-    Verb.SETITEM: _setitem,
+class Usual(NamedTuple):
+    """One of the other operations.
+
+    :ivar length: of the form of such a step.
+    :ivar function: does it; called with policy, connection, object and operands.
+    """
+
+    verb: Verb
+    length: int
+    function: Callable[..., Any]
+
+
+#: The others, by the number that stands in the form.
+USUAL: Final[dict[int, Usual]] = {
+    int(one.verb): one
+    for one in (Usual(Verb.GET, 3, _get), Usual(Verb.GETITEM, 3, _getitem), Usual(Verb.SETITEM, 4, _setitem))
 }

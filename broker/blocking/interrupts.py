@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import signal
 import socket
+from _thread import get_ident
 from importlib import import_module
 from threading import main_thread
 from typing import Any, Final
+
+from broker.blocking.forks import note
 
 try:
     # What `signal` wraps to make enumerations of numbers, which takes longer than sending a call.
@@ -67,13 +70,21 @@ class Guard:
 
 
 class _Main(Guard):
-    """The guard of the main thread."""
+    """The guard of the main thread.
 
-    __slots__ = ("_handler",)
+    :ivar ident: the thread.
+    """
+
+    __slots__ = ("__weakref__", "_handler", "ident")
 
     def __init__(self) -> None:
         super().__init__()
         self._handler = self._interrupted
+        self.ident = main_thread().ident
+
+    def forked(self) -> None:
+        """This is the child: the thread that forked is its main thread."""
+        self.ident = get_ident()
 
     def enter(self) -> bool:
         """Begin a wait; return whether interrupts are noted from now on."""
@@ -121,6 +132,7 @@ NOBODY: Final = Guard()
 #: For the main thread where the program has a handler of its own, and inside another wait.
 _OTHERS: Final = Guard(False)
 _MAIN: Final = _Main()
+note(_MAIN)
 
 
 def guard(ident: int) -> Guard:
@@ -128,8 +140,6 @@ def guard(ident: int) -> Guard:
 
     :param ident: the thread.
     """
-    main: Any = main_thread()
-    # Its attribute, for the property checks what cannot be otherwise here.
-    if main._ident != ident:
+    if _MAIN.ident != ident:
         return NOBODY
     return _MAIN if _MAIN.enter() else _OTHERS

@@ -114,11 +114,12 @@ class Turns:
                             self._lead(wait, end, watch)
                     finally:
                         self._reading.release()
-                        if self._stuck:
+                        stuck = self._stuck
+                        if stuck:
                             self._wake()
                         elif self._followers:
                             self._promote()
-                    if not self._stuck:
+                    if not stuck:
                         continue
                 if entered:
                     self._follow(wait, end, watch)

@@ -7,7 +7,8 @@ milliseconds. In it a released lock stays free for a moment, *grace*, and whoeve
 or the reign is over, it is handed on; so nobody waits for more than the reigns of those before.
 
 Where nobody comes back so soon, grace is only a delay: each time that it was in vain, twice as many releases as the
-last time go without. And it takes a reactor whose time is that fine, see `broker._net.glancing`.
+last time go without; not the first time, for a process that has just begun takes longer. And it takes a reactor whose
+time is that fine, see `broker._net.glancing`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ REIGN: Final = 0.01
 #: Seconds for which a lock stays free: an answer on its way, and a call on its way back, from a process that has just
 #: been woken.
 GRACE: Final = 200e-6
+#: Seconds that are not worth another timer.
+_FINE: Final = 2e-6
 #: Most releases in a row without.
 _MOST: Final = 255
 
@@ -32,11 +35,14 @@ class Reigns:
     :param clock: tells the time; where it is not one that ``glances``, there is no grace.
     """
 
-    __slots__ = ("_call", "_clock", "_since", "_vain", "_without")
+    __slots__ = ("_clock", "_free", "_since", "_timed", "_vain", "_without")
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock if getattr(clock, "glances", False) else None
-        self._call: Any = None
+        #: Since when the lock is free for grace, or None.
+        self._free: float | None = None
+        #: Whether `_look` will be called. One timer serves several graces: making one takes longer than most calls.
+        self._timed = False
         self._since = 0.0
         self._without = self._vain = 0
 
@@ -51,22 +57,37 @@ class Reigns:
         :param hand_on: gives the lock to who waits longest; called then if nobody takes it.
         """
         clock = self._clock
-        if clock is None or clock.seconds() - self._since > REIGN:
+        if clock is None:
+            return False
+        now = clock.seconds()
+        if now - self._since > REIGN:
             return False
         if self._without:
             self._without -= 1
             return False
-        self._call = clock.callLater(GRACE, self._over, hand_on)
+        self._free = now
+        if not self._timed:
+            self._timed = True
+            clock.callLater(GRACE, self._look, hand_on)
         return True
 
     def taken(self) -> None:
         """Somebody has taken the lock."""
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
+        if self._free is not None:
+            self._free = None
             self._vain = 0
 
-    def _over(self, hand_on: Callable[[], None]) -> None:
-        self._call = None
-        self._without = self._vain = min(2 * self._vain + 1, _MOST)
+    def _look(self, hand_on: Callable[[], None]) -> None:
+        clock = self._clock
+        assert clock is not None
+        self._timed = False
+        if self._free is None:
+            return
+        left = self._free + GRACE - clock.seconds()
+        if left > _FINE:
+            self._timed = True
+            clock.callLater(left, self._look, hand_on)
+            return
+        self._free = None
+        self._without, self._vain = self._vain, min(2 * self._vain + 1, _MOST)
         hand_on()

@@ -74,7 +74,7 @@ def test_where_nobody_comes_back_it_is_handed_on_at_once(clock: Fine) -> None:
         at_once.append(bool(came))
         clock.advance(GRACE * 1.01)
         assert came == [True]
-    assert at_once == [False, True, False, True, True, True, False, *[True] * 4]
+    assert at_once == [False, False, True, False, True, True, True, False, *[True] * 3]
 
 
 def test_who_does_not_wait_any_more_gets_nothing(clock: Fine) -> None:
