@@ -33,11 +33,8 @@ __all__ = ["Line", "TICK"]
 _log = Logger()
 
 #: Seconds for which the serving thread leaves the socket to others. What comes when nobody waits any more is late by
-#: a few of these at most; and to wake up so often takes less than a hundredth of a processor.
+#: two of these at most; and to wake up so often takes less than a hundredth of a processor.
 TICK: Final = 0.004
-#: So often it stays away from one that somebody sleeps on, up to four ticks at a time: an answer would wake both threads,
-#: and one is in the way of the other. Behind that, a thread that waits for long costs nothing.
-_AWAY: Final = 8
 #: Seconds by which the other end's clock may be ahead.
 _SLACK: Final = 0.005
 
@@ -63,8 +60,6 @@ class Line(Turns, Driver):
         self.lost = False
         #: Whether the serving thread sleeps for longer than a tick.
         self._idle = False
-        #: How often it has stayed away from the socket because somebody sleeps on it.
-        self._away = 0
         self._posted: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._name = name
 
@@ -230,13 +225,8 @@ class Line(Turns, Driver):
         left = None if following is None else following - monotonic()
         watched = WRITE if self._transport.unsent else 0
         if used:
-            self._away, tick = 0, TICK
-        elif self._away < _AWAY and self._reading.locked():
-            self._away += 1
-            tick = TICK * min(self._away, 4)
-        else:
-            return watched | READ, left
-        return watched, tick if left is None else min(tick, left)
+            return watched, TICK if left is None else min(TICK, left)
+        return watched | READ, left
 
     def _unpark(self) -> None:
         protocol = self.protocol

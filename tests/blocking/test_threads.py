@@ -6,8 +6,6 @@ import os
 import threading
 from typing import Any
 
-from broker.blocking.line import _AWAY
-from broker.blocking.polling import READ
 from tests.blocking.scene import Echo, Shop, Target, connected, in_threads, settled
 
 #: Calls of all threads together. A million, in some minutes: BROKER_CALLS=1000000 pytest tests/blocking/test_threads.py
@@ -52,19 +50,6 @@ def test_proxies_in_threads() -> None:
 
         in_threads(8, work)
         assert settled(connection, lambda: [shop.echo(0), shop.echo(0)]) == before
-
-
-def test_the_thread_that_serves_stays_away_for_some_time_from_what_another_sleeps_on() -> None:
-    with connected(Echo()) as connection:
-        line = connection.broker.driver
-        assert connection.reference.callRemote("echo", 1) == 1
-        with line._reading:
-            line._used = True
-            watched = [line._turn()[0] for _ in range(_AWAY + 3)]
-            # Then an answer wakes both of them; but until then nothing wakes this one.
-            assert watched == [0] * (1 + _AWAY) + [READ] * 2
-        line._used, line._away = False, 0
-        assert line._turn()[0] == READ, "nobody reads"
 
 
 def test_callbacks_begin_in_order_and_while_nobody_waits() -> None:
