@@ -20,8 +20,8 @@ _GLANCE: Final = 100e-6
 _SHORT: Final = 250e-6
 #: Seconds between two looks that tell that others have run on this processor meanwhile.
 _OTHERS: Final = 15e-6
-#: So many sleeps go without after that. Who looks and yields goes on taking turns with the others on one processor,
-#: even when there is an idle one; who sleeps is woken there.
+#: So many sleeps go without after two of these in a row. Who looks and yields goes on taking turns with the others on
+#: one processor, even when another one is idle; who sleeps may be woken there.
 _AWAY: Final = 7
 #: Most sleeps in a row without.
 _MOST: Final = 255
@@ -60,6 +60,7 @@ def _reactor_class(base: Any) -> Any:
         #: Timers may be as short as a glance.
         glances = True
         _sleeps = _slept = 0
+        _shared = False
 
         def doPoll(self, timeout: float | None) -> None:
             """Handle what there is to be handled; wait for it.
@@ -111,7 +112,8 @@ def _reactor_class(base: Any) -> Any:
                 # Others may have to run before there is something.
                 sched_yield()
                 ready, before, now = poll(0, _EVENTS), now, perf_counter()
-                if now - before > _OTHERS:
+                shared, self._shared = self._shared, now - before > _OTHERS
+                if shared and self._shared:
                     self._sleeps = _AWAY
                     return ready
                 if ready or now > end:

@@ -222,8 +222,10 @@ class BrokerProtocol(Broker, Protocol):
         """Write what waits to be written, releases last."""
         if self._turns:
             return
-        self.session.release_dropped()
-        self._write()
+        session = self.session
+        if not session.silent:
+            session.release_dropped()
+            self._write()
         if self._leaving:
             self._leaving = False
             self.transport.loseConnection()

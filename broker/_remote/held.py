@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, Final
 
@@ -39,9 +40,8 @@ _STATE: Final[Any] = vars(Held)["state"]
 del Held.state  # type: ignore[attr-defined]
 
 
-def state_of(held: Held) -> Any:
-    """Return the state of a proxy."""
-    return _STATE.__get__(held)
+#: Returns the state of a proxy. Everything that is done with one begins with this.
+state_of: Final[Callable[[Held], Any]] = _STATE.__get__
 
 
 def set_state(held: Held, state: Any) -> None:

@@ -45,9 +45,10 @@ class Imports:
     """The table of one connection's imports, of references or of cached objects.
 
     :param wake: called, from any thread, when something was dropped; must only arrange for `releases` to be read.
+    :ivar dropped: entries for which `releases` may have something to return. It is asked for in every turn.
     """
 
-    __slots__ = ("_counts", "_dropped", "_note", "_numbered", "_others", "wake")
+    __slots__ = ("_counts", "_note", "_numbered", "_others", "dropped", "wake")
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.wake = wake
@@ -56,14 +57,14 @@ class Imports:
         # since a fresh one for each would be most of an entry's size.
         self._numbered: Blocks | None = None
         self._others: dict[Hashable, Import] | None = None
-        self._dropped: list[Import] | None = None
+        self.dropped: list[Import] | None = None
         self._note: Any = None
         #: How many times each was received and not yet released, where that is not once.
         self._counts: dict[Hashable, int] | None = None
 
     def _on_drop(self, entry: Any) -> None:
-        assert self._dropped is not None
-        self._dropped.append(entry)
+        assert self.dropped is not None
+        self.dropped.append(entry)
         self.wake()
 
     @property
@@ -99,7 +100,7 @@ class Imports:
     def add(self, key: Hashable, stand_in: Any) -> None:
         """Enter a new stand-in with a count of one, and what a dead predecessor still owes."""
         if self._note is None:
-            self._dropped = []
+            self.dropped = []
             self._note = self._on_drop
         if self._entry(key) is not None:
             self.count_again(key)
@@ -131,7 +132,7 @@ class Imports:
     def releases(self) -> list[tuple[int, int]]:
         """Return (number, count) for everything dropped since the last time, and forget it."""
         owed: list[tuple[int, int]] = []
-        dropped = self._dropped
+        dropped = self.dropped
         while dropped:
             # Other threads may append meanwhile, so what is taken is taken in two steps that each see a whole list.
             taken = dropped[:]
@@ -141,14 +142,9 @@ class Imports:
                     owed.append((entry.number, self._remove(entry.key)))
         return owed
 
-    @property
-    def owing(self) -> bool:
-        """Whether `releases` may have something to return."""
-        return bool(self._dropped)
-
     def clear(self) -> None:
         """Empty the table for good; nothing is owed any more, and nobody is told what is dropped."""
         self.wake = nobody
         self._numbered = self._others = self._counts = None
-        if self._dropped is not None:
-            self._dropped.clear()
+        if self.dropped is not None:
+            self.dropped.clear()

@@ -326,9 +326,9 @@ class Sending:
         """Send a release for everything of theirs that was dropped since the last time."""
         if self.state is not State.OPEN:
             return
-        if self._imports is not None and self._imports.owing:
+        if self._imports is not None and self._imports.dropped:
             self._send_releases(self._imports.releases(), False)
-        if self._caches is not None and self._caches.faces.owing:
+        if self._caches is not None and self._caches.faces.dropped:
             self._send_releases(self._caches.faces.releases(), True)
 
     def _send_releases(self, owed: list[tuple[int, int]], cached: bool) -> None:
@@ -348,6 +348,17 @@ class Sending:
             self._out.append(data)
         else:
             self.outbox.put_release(data)
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to write and nothing to release."""
+        return (
+            not self._out
+            and self.outbox is None
+            and self._held is None
+            and not (self._imports is not None and self._imports.dropped)
+            and not (self._caches is not None and self._caches.faces.dropped)
+        )
 
     @property
     def pieces(self) -> bool:

@@ -41,8 +41,7 @@ def _run(proxy: Any, message: bytes, args: tuple[Any, ...], kw: dict[str, Any], 
     :param message: with `args` and `kw`, what is sent.
     :param operands: with `verb`, what that means.
     """
-    state = state_of(proxy)
-    reference = state.reference
+    reference = state_of(proxy).reference
     broker = reference.broker
     if bound(broker) is None:
         convert = partial(outcome, proxy, verb, operands)

@@ -53,7 +53,9 @@ class Wait:
 
     def callback(self, result: Any) -> None:
         """Take an answer."""
-        self.done(result if self.convert is None else self.convert(result))
+        if self.convert is not None:
+            result = self.convert(result)
+        self.done(result)
 
     def errback(self, failure: Any) -> None:
         """Take a failure, or an exception."""

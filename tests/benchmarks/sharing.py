@@ -19,6 +19,9 @@ __all__ = ["OPERATIONS", "contend", "main", "measure"]
 
 #: Seconds that each of them has at a time.
 _TURN: Final = 0.15
+#: How often each of several processes counts: so often that their first calls, in which they connect and find out what
+#: there is, are a small part of the time.
+_TIMES: Final = 400
 
 
 def _repeat(function: Callable[[], Any], seconds: float) -> float:
@@ -117,7 +120,7 @@ def _contender(numbers: Any, lock: Any, ready: Any, go: Any, times: int) -> None
             numbers[0] += 1
 
 
-def contend(manager: Any, processes: int = 8, times: int = 100, locked: bool = True) -> float:
+def contend(manager: Any, processes: int = 8, times: int = _TIMES, locked: bool = True) -> float:
     """Have processes change one list, all at the same time; return how often that is done in a second.
 
     :param locked: they count together, each time with a lock: four calls. Else they append, one call.
@@ -139,7 +142,9 @@ def contend(manager: Any, processes: int = 8, times: int = 100, locked: bool = T
     return processes * times / took
 
 
-def measure(turns: int, seconds: float = _TURN, processes: int = 8, times: int = 100) -> dict[str, tuple[float, float]]:
+def measure(
+    turns: int, seconds: float = _TURN, processes: int = 8, times: int = _TIMES
+) -> dict[str, tuple[float, float]]:
     """Return for each operation how often a second ours and the other one does it; the median of some turns."""
     found: dict[str, tuple[list[float], list[float]]] = {}
     with broker.blocking.Manager() as ours, multiprocessing.Manager() as theirs:

@@ -126,12 +126,12 @@ def test_import_is_released_with_its_count() -> None:
     table.add(7, thing)
     table.count_again(7)
     table.count_again(7)
-    assert table.get(7) is thing and not table.owing and table.releases() == []
+    assert table.get(7) is thing and not table.dropped and table.releases() == []
     del thing
     gc.collect()
-    assert woken and table.owing
+    assert woken and table.dropped
     assert table.releases() == [(7, 3)]
-    assert table.entries() == [] and table.size == 0 and not table.owing and table.releases() == []
+    assert table.entries() == [] and table.size == 0 and not table.dropped and table.releases() == []
 
 
 def test_an_import_received_again_before_its_release() -> None:
