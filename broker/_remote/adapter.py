@@ -231,9 +231,7 @@ class Owner:
         return Run(self.invoke, self.was_shared, side, adapter.object, self.policy, [Step(verb, 0, *operands)], {})
 
     def _call(self, side: Side, adapter: Exported, name: str, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
-        """Call a method with nothing but scalars, mostly without making the program that does it; return a scalar as it
-        is.
-        """
+        """Call a method with scalars as a program of one step does, mostly without one; return a scalar as it is."""
         if not self._quick or side.broker.elsewhere is not None:
             return self._run(self._one_step(side, adapter, Verb.CALL, name, list(args), kw), adapter)
         try:

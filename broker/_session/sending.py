@@ -350,17 +350,6 @@ class Sending:
             self.outbox.put_release(data)
 
     @property
-    def silent(self) -> bool:
-        """Whether there is nothing to write and nothing to release."""
-        return (
-            not self._out
-            and self.outbox is None
-            and self._held is None
-            and not (self._imports is not None and self._imports.dropped)
-            and not (self._caches is not None and self._caches.faces.dropped)
-        )
-
-    @property
     def pieces(self) -> bool:
         """Whether large messages wait to be sent in pieces."""
         return self.outbox is not None and self.outbox.pieces

@@ -108,6 +108,17 @@ class Session(Sending):
 
     # Bytes in, events out.
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to write and nothing to release."""
+        return (
+            not self._out
+            and self.outbox is None
+            and self._held is None
+            and not (self._imports is not None and self._imports.dropped)
+            and not (self._caches is not None and self._caches.faces.dropped)
+        )
+
     def receive_data(self, data: bytes) -> None:
         """Take bytes as they came from the transport, split anywhere."""
         if self.dialect is not None:
