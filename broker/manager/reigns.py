@@ -18,8 +18,9 @@ from typing import Any, Final
 
 __all__ = ["GRACE", "REIGN", "Reigns"]
 
-#: Seconds that a reign takes: many times what it costs to wake the next one, whose first calls take long, too.
-REIGN: Final = 0.01
+#: Seconds that a reign takes: many times what it costs to wake the next one, whose first calls are slow, too. Together
+#: that is a millisecond.
+REIGN: Final = 0.02
 #: Seconds for which a lock stays free: an answer on its way, and a call on its way back, from a process that has just
 #: been woken.
 GRACE: Final = 200e-6
