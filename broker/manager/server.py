@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
 import stat
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.python.failure import Failure
 
 from broker._limits import Limits
 from broker._net.connect import Listener, serve
@@ -67,17 +70,24 @@ class Server:
         self.address: str | None = None
 
     def listen(self, endpoint: str) -> Deferred[Server]:
-        """Take connections; return a Deferred of the server. See `broker.serve` for the endpoint."""
+        """Take connections; return a Deferred of the server. See `broker.serve` for the endpoint.
+
+        It fails with OSError where that is taken already, or cannot be had.
+        """
         path = unix_path(endpoint)
         if path is not None:
-            clear_stale(path)
+            try:
+                clear_stale(path)
+            except OSError:
+                return fail()
 
         def listening(listener: Listener) -> Server:
             self._listener = listener
             self.address = describe(listener.getHost(), endpoint.startswith(("ssl:", "tls:")))
             return self
 
-        return serve(endpoint, self._gate, reactor=self._reactor, **self._options).addCallback(listening)
+        begun = serve(endpoint, self._gate, reactor=self._reactor, **self._options)
+        return begun.addCallbacks(listening, _cannot_listen)
 
     @property
     def connections(self) -> int:
@@ -110,17 +120,35 @@ def unix_path(endpoint: str) -> str | None:
 
 
 def clear_stale(path: str) -> None:
-    """Remove the file of a Unix socket that nobody listens at any more."""
+    """Remove the file of a Unix socket that nobody listens at any more.
+
+    :raises OSError: somebody does, or there is no folder for it.
+    """
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return
     except FileNotFoundError:
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, "There is no such folder", folder) from None
         return
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
+            return
         except OSError:
             # Somebody else's business: listening will say what is wrong.
-            pass
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+
+
+def _cannot_listen(failure: Failure) -> NoReturn:
+    """Say what the system says, which programs can ask about."""
+    error = failure.value
+    if not isinstance(error, CannotListenError):
+        failure.raiseException()
+    reason, where = error.socketError, f"{error.interface or '*'}:{error.port}"
+    number = reason.errno if isinstance(reason, OSError) else None
+    raise OSError(number or errno.EIO, getattr(reason, "strerror", None) or str(reason), where) from None

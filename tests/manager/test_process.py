@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -105,8 +106,12 @@ async def test_the_reason_why_it_does_not_start() -> None:
     error = await caught(Manager(setup=["tests.manager.nowhere:register"]).start())
     assert isinstance(error, ValueError) and "cannot import" in str(error)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        error = await caught(Manager(f"tcp:{taken.getsockname()[1]}").start())
-        assert "Address already in use" in str(error)
+        port = taken.getsockname()[1]
+        error = await caught(Manager(f"tcp:{port}").start())
+        assert isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        assert str(error) == f"[Errno {errno.EADDRINUSE}] {os.strerror(errno.EADDRINUSE)}: '127.0.0.1:{port}'"
+    error = await caught(Manager("unix:/no/such/socket").start())
+    assert isinstance(error, FileNotFoundError) and error.filename == "/no/such"
 
 
 def test_what_cannot_be_named_is_said_at_once() -> None:
@@ -394,12 +399,15 @@ def test_stale_sockets(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        clear_stale(str(path))
-        assert path.exists(), "somebody listens"
+        with pytest.raises(OSError, match="in use.*socket") as caught_error:
+            clear_stale(str(path))
+        assert caught_error.value.errno == errno.EADDRINUSE and path.exists(), "somebody listens"
     clear_stale(str(path))
     assert not path.exists()
     path.write_text("a file of somebody's")
     clear_stale(str(path))
     assert path.exists()
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        clear_stale(str(tmp_path / "missing" / "socket"))
     assert unix_path("unix:/a\\:b:mode=600") == "/a:b"
     assert unix_path("unix:address=/a") == "/a" and unix_path("tcp:1") is None
