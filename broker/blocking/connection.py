@@ -208,13 +208,7 @@ def _met(protocol: Any, factory: ClientFactory, credentials: Any, mind: Any) -> 
 
 def _connected(endpoint: Any, factory: Any, credentials: Any, mind: Any, timeout: float | None, reactor: Any) -> Any:
     """Connect with the help of a reactor; return the reference."""
-    if reactor is not None and isinstance(endpoint, str) and endpoint.startswith(("tls:", "ssl:")):
-        from twisted.internet import reactor as own
-
-        if reactor is not own:
-            # Twisted's TLS sets its timers there: the handshake would never end.
-            raise ValueError("Twisted runs TLS with its own reactor only: leave out `reactor`")
-    driver = reactor_thread(reactor)
+    driver = reactor_thread(reactor, endpoint)
     factory.protocol = ThreadedProtocol
     factory.reactor, factory.driver = driver.reactor, driver
 

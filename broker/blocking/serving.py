@@ -16,7 +16,7 @@ from broker._remote.policy import Policy
 from broker._remote.presets import LIVE
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.blocking.roots import as_root
-from broker.blocking.threaded import Threaded, ThreadedProtocol, reactor_thread
+from broker.blocking.threaded import Threaded, ThreadedProtocol, is_secure, reactor_thread
 
 __all__ = ["Server", "serve"]
 
@@ -84,12 +84,14 @@ def serve(
     :param root: any object; or a Root, a Referenceable or a Portal, which are served as they are.
     :param endpoint: where to listen, as for `broker.serve`; by default any free port, for this machine only.
     :param policy: what clients may do with an object that is no Referenceable.
-    :param reactor: the reactor to use; by default Twisted's own, which is started in a thread unless it runs.
+    :param reactor: the reactor to use; by default Twisted's own, which is started in a thread unless it runs. For TLS,
+        none but that.
     :raises CannotWait: this thread may not wait.
+    :raises ValueError: the endpoint is none, or needs Twisted's own reactor and there is another one.
 
     The other parameters are those of `broker.serve`.
     """
-    driver = reactor_thread(reactor)
+    driver = reactor_thread(reactor, endpoint)
     factory: Any = ServerFactory(
         as_root(root, policy),
         unsafeTracebacks,
@@ -109,5 +111,4 @@ def serve(
         listening: Deferred[Any] = where.listen(factory)
         return listening
 
-    secure = isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:"))
-    return Server(driver, driver.wait(None, listen), factory, secure)
+    return Server(driver, driver.wait(None, listen), factory, is_secure(endpoint))

@@ -19,7 +19,7 @@ from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raise
 from broker.blocking.workers import Workers, employer
 from broker.errors import DeadReferenceError
 
-__all__ = ["Threaded", "ThreadedProtocol", "reactor_thread"]
+__all__ = ["Threaded", "ThreadedProtocol", "is_secure", "reactor_thread"]
 
 
 class Threaded(Driver):
@@ -154,17 +154,27 @@ class _Threads:
 _THREADS: Final = _Threads()
 
 
-def reactor_thread(reactor: Any = None) -> Threaded:
+def is_secure(endpoint: Any) -> bool:
+    """Return whether an endpoint string, of either end, asks for TLS."""
+    return isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:"))
+
+
+def reactor_thread(reactor: Any = None, endpoint: Any = None) -> Threaded:
     """Return what drives connections by a reactor.
 
     :param reactor: by default Twisted's own. One that does not run is started in a thread, and stopped when the
         program ends.
+    :param endpoint: what it is for.
     :raises DeadReferenceError: its thread stayed behind when this process was forked.
+    :raises ValueError: the endpoint needs Twisted's own, and this is another one.
     """
-    if reactor is None:
-        from twisted.internet import reactor as running
+    if reactor is None or is_secure(endpoint):
+        from twisted.internet import reactor as own
 
-        reactor = running
+        if reactor is not None and reactor is not own:
+            # Twisted's TLS sets its timers there: the handshake would never end.
+            raise ValueError("Twisted runs TLS with its own reactor only: leave out `reactor`")
+        reactor = own
     driver = _THREADS.driver(reactor)
     if driver.dead is not None:
         raise DeadReferenceError(NO_REACTOR)
