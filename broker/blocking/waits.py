@@ -53,9 +53,7 @@ class Wait:
 
     def callback(self, result: Any) -> None:
         """Take an answer."""
-        if self.convert is not None:
-            result = self.convert(result)
-        self.done(result)
+        self.done(result if self.convert is None else self.convert(result))
 
     def errback(self, failure: Any) -> None:
         """Take a failure, or an exception."""
