@@ -138,6 +138,9 @@ class BaseProxy(Proxy):
     def __hash__(self) -> int:
         return object.__hash__(self)
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), "_callmethod", "_getvalue"})
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return state_of(self).view.station.pickled(self)
 

@@ -13,6 +13,12 @@ from tests.blocking.family import in_process
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
+def test_what_a_proxy_has_is_listed(manager: Manager) -> None:
+    names = dir(manager.list())
+    assert {"append", "_callmethod", "_getvalue", "__len__"} <= set(names)
+    assert len(names) == len(set(names))
+
+
 # Lists.
 
 
