@@ -32,9 +32,10 @@ __all__ = ["Line", "TICK"]
 
 _log = Logger()
 
-#: Seconds for which the serving thread leaves the socket to others. What comes when nobody waits any more is late by
-#: two of these at most; and to wake up so often takes less than a hundredth of a processor.
+#: Seconds for which the serving thread leaves the socket to others at first, and at most, where they read all the time:
+#: each time that it looks it is in their way. What comes when nobody waits any more is late by two of these at most.
 TICK: Final = 0.004
+_MOST_TICK: Final = 4 * TICK
 #: Seconds by which the other end's clock may be ahead.
 _SLACK: Final = 0.005
 
@@ -60,6 +61,7 @@ class Line(Turns, Driver):
         self.lost = False
         #: Whether the serving thread sleeps for longer than a tick.
         self._idle = False
+        self._tick = TICK
         self._posted: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._name = name
 
@@ -205,7 +207,6 @@ class Line(Turns, Driver):
 
     def _turn(self) -> tuple[int, float | None] | None:
         """Do what there is to do; return what to watch the socket for and for how long, or None at the end."""
-        self._waker.clear()
         self._idle = False
         if self._stuck:
             with self._reading:
@@ -225,7 +226,9 @@ class Line(Turns, Driver):
         left = None if following is None else following - monotonic()
         watched = WRITE if self._transport.unsent else 0
         if used:
-            return watched, TICK if left is None else min(TICK, left)
+            tick, self._tick = self._tick, min(2 * self._tick, _MOST_TICK)
+            return watched, tick if left is None else min(tick, left)
+        self._tick = TICK
         return watched | READ, left
 
     def _unpark(self) -> None:
@@ -300,6 +303,8 @@ def _serve(line: ref[Line], waker: Waker, kicker: Waker, sock: socket.socket) ->
             for found, _ in poll.wait(seconds):
                 if found == number:
                     _look(line, Line._readable)
+                else:
+                    waker.clear()
     finally:
         for one in (sock, waker, kicker):
             one.close()

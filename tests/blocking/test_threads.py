@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from time import sleep
 from typing import Any
 
+from broker.blocking.line import TICK
+from broker.blocking.polling import READ
 from tests.blocking.scene import Echo, Shop, Target, connected, in_threads, settled
 
 #: Calls of all threads together. A million, in some minutes: BROKER_CALLS=1000000 pytest tests/blocking/test_threads.py
@@ -50,6 +53,20 @@ def test_proxies_in_threads() -> None:
 
         in_threads(8, work)
         assert settled(connection, lambda: [shop.echo(0), shop.echo(0)]) == before
+
+
+def test_the_thread_that_serves_looks_less_often_where_others_read_all_the_time() -> None:
+    with connected(Echo(), keepalive=None) as connection:
+        assert connection.reference.callRemote("echo", 1) == 1
+        line = connection.broker.driver
+        while not line._idle:
+            sleep(TICK)
+        # Asleep until something comes, it is not in the way of this one.
+        looks = []
+        for used in (True, True, True, True, False, True):
+            line._used = used
+            looks.append(line._turn())
+        assert looks == [(0, TICK), (0, 2 * TICK), (0, 4 * TICK), (0, 4 * TICK), (READ, None), (0, TICK)]
 
 
 def test_callbacks_begin_in_order_and_while_nobody_waits() -> None:
