@@ -17,6 +17,7 @@ from broker._values.registry import Registry, globalRegistry
 from broker.blocking.keys import family_key
 from broker.blocking.shared import BaseProxy
 from broker.blocking.station import Station
+from broker.blocking.waiting import driver_of
 from broker.errors import Error
 from broker.manager import Types, base_types, exceptions, standard_types
 from broker.manager.gate import check
@@ -136,6 +137,8 @@ class BaseManager:
             self.shutdown()
             raise
         assert self._station is not None
+        broker = self._station.entered().connection.broker
+        driver_of(broker).run(broker.notifyOnDisconnect, self._process.lost)
         # The process ends when neither this manager nor a proxy is left.
         self._station.keeps = finalize(self._station, Process.forget, self._process)
         return self

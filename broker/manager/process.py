@@ -107,6 +107,8 @@ class Process:
 
     def __init__(self, plan: Plan) -> None:
         self._stays = plan.stay
+        #: Whether nothing more is to be had of its report.
+        self._over = False
         self._folder = make_folder() if plan.endpoint is None else None
         taking, self._lifeline = os.pipe()
         self.report, giving = os.pipe()
@@ -158,6 +160,7 @@ class Process:
     def leave(self) -> None:
         """Have nothing to do with it any more: it stays."""
         self.let_go()
+        self._over = True
         os.close(self.report)
         # It is not waited for, and nobody need be warned of that.
         self._popen.returncode = 0
@@ -172,6 +175,13 @@ class Process:
         if wait([self.report], _SOON) and not os.read(self.report, 1):
             self.ended()
 
+    def lost(self) -> None:
+        """The connection to it has ended: remove its folder, if it was killed and could not. The rest is for those who
+        wait for it."""
+        # What it had to report has been read, so what comes now is the end.
+        if self._folder is not None and not self._over and wait([self.report], _SOON):
+            remove_folder(self._folder)
+
     def terminate(self) -> None:
         """Tell it once more."""
         self._popen.terminate()
@@ -183,6 +193,7 @@ class Process:
     def ended(self) -> int:
         """Its report has ended, and so has it, or is about to: clear up. Return its exit code."""
         self.let_go()
+        self._over = True
         os.close(self.report)
         try:
             code = self._popen.wait(_LAST)
