@@ -24,11 +24,13 @@ __all__ = ["is_plain", "read_bytes", "read_usually", "send"]
 
 #: The state of Twisted's socket transports that is asked about before each send.
 _STATE: Final = (
+    "SEND_LIMIT",
     "TLS",
     "connected",
     "dataBuffer",
     "disconnecting",
     "producer",
+    "socket",
     "_aborting",
     "_tempDataLen",
     "_writeDisconnected",

@@ -6,9 +6,10 @@ import re
 from typing import Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IReactorCore, IStreamClientEndpoint, IStreamServerEndpoint
 
-__all__ = ["DEFAULT_ENDPOINT", "describe", "guarded", "parse", "parse_client"]
+__all__ = ["DEFAULT_ENDPOINT", "describe", "guarded", "is_secure", "parse", "parse_client", "refusal"]
 
 #: PB's port, for this machine only.
 DEFAULT_ENDPOINT: Final = "tcp:8787:interface=127.0.0.1"
@@ -76,6 +77,17 @@ def parse_client(reactor: IReactorCore, description: str) -> IStreamClientEndpoi
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"cannot connect to {description!r}: {reason}") from error
     return endpoint
+
+
+def is_secure(endpoint: object) -> bool:
+    """Return whether an endpoint, of either end, is a string that asks for TLS."""
+    return isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:"))
+
+
+def refusal(error: CannotListenError) -> tuple[str, str]:
+    """Return where it was not possible to listen, and why, in the words of the system."""
+    where = f"{error.interface}:{error.port}" if error.interface else str(error.port)
+    return where, getattr(error.socketError, "strerror", None) or str(error.socketError)
 
 
 def describe(address: IAddress | object, secure: bool = False) -> str:

@@ -233,7 +233,7 @@ class Owner:
     def _call(self, side: Side, adapter: Exported, name: str, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
         """Call a method with scalars as a program of one step does, mostly without one; return a scalar as it is."""
         if not self._quick or side.broker.elsewhere is not None:
-            return self._run(self._one_step(side, adapter, Verb.CALL, name, list(args), kw), adapter)
+            return self._run(self._one_step(side, adapter, _CALL, name, list(args), kw), adapter)
         try:
             result = self._calls.make(side, adapter.object, name, args, kw)
             override = self.policy.methods.get(name)

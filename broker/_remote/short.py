@@ -58,10 +58,7 @@ class Calls:
         known = self._known.get((type(value), name))
         if known is not None:
             found, plain, ctx = known
-            try:
-                function = getattr(value, found)
-            except AttributeError:
-                function = attribute(value, found, name)
+            function = attribute(value, found, name)
             # It may be another one than that of the class.
             if getattr(function, "__func__", None) is plain:
                 return function(*args, **given(function, kw, side, {})) if ctx else function(*args, **kw)

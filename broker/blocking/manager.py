@@ -133,12 +133,12 @@ class BaseManager:
         try:
             self.address = told(self._report(self._process, end), exceptions(self._options["registry"]))
             self._join(end)
+            assert self._station is not None
+            broker = self._station.entered().connection.broker
+            driver_of(broker).run(broker.notifyOnDisconnect, self._process.lost)
         except BaseException:
             self.shutdown()
             raise
-        assert self._station is not None
-        broker = self._station.entered().connection.broker
-        driver_of(broker).run(broker.notifyOnDisconnect, self._process.lost)
         # The process ends when neither this manager nor a proxy is left.
         self._station.keeps = finalize(self._station, Process.forget, self._process)
         return self

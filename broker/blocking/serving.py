@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from broker._limits import Limits
-from broker._net.endpoints import describe, guarded, parse
+from broker._net.endpoints import describe, guarded, is_secure, parse
 from broker._net.factory import ServerFactory
 from broker._net.leaving import GRACE
 from broker._remote.policy import Policy
 from broker._remote.presets import LIVE
 from broker._values.registry import Registry, globalRegistry, globalSecurity
 from broker.blocking.roots import as_root
-from broker.blocking.threaded import Threaded, ThreadedProtocol, is_secure, reactor_thread
+from broker.blocking.threaded import Threaded, ThreadedProtocol, reactor_thread
 
 __all__ = ["Server", "serve"]
 

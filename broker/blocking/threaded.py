@@ -12,6 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
+from broker._net.endpoints import is_secure
 from broker.blocking.driver import Driver
 from broker.blocking.forks import NO_REACTOR, TEXT, note
 from broker.blocking.protocol import BlockingProtocol
@@ -19,7 +20,7 @@ from broker.blocking.waits import CannotWait, Wait, check_thread, expired, raise
 from broker.blocking.workers import Workers, employer
 from broker.errors import DeadReferenceError
 
-__all__ = ["Threaded", "ThreadedProtocol", "is_secure", "reactor_thread"]
+__all__ = ["Threaded", "ThreadedProtocol", "reactor_thread"]
 
 
 class Threaded(Driver):
@@ -152,11 +153,6 @@ class _Threads:
 
 
 _THREADS: Final = _Threads()
-
-
-def is_secure(endpoint: Any) -> bool:
-    """Return whether an endpoint string, of either end, asks for TLS."""
-    return isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:"))
 
 
 def reactor_thread(reactor: Any = None, endpoint: Any = None) -> Threaded:

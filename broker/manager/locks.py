@@ -85,12 +85,10 @@ class Lock(_Entered):
         :raises ValueError: the timeout is negative, or there is one though there is nothing to wait for.
         """
         caller = caller_of(ctx, owner)
-        seconds = None
-        if timeout is not None or not blocking:
-            # As `threading` has it.
-            seconds = patience(blocking, None if timeout == -1 else timeout)
-            if timeout is not None and timeout < 0 and timeout != -1:
-                raise ValueError("timeout value must be a non-negative number")
+        # As `threading` has it.
+        seconds = patience(blocking, None if timeout == -1 else timeout)
+        if timeout is not None and timeout < 0 and timeout != -1:
+            raise ValueError("timeout value must be a non-negative number")
         if self._holder is None:
             self._take(caller, 1)
             return True

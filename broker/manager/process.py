@@ -157,11 +157,15 @@ class Process:
         if number >= 0:
             os.close(number)
 
-    def leave(self) -> None:
-        """Have nothing to do with it any more: it stays."""
+    def _close(self) -> None:
+        """Let go of both pipes."""
         self.let_go()
         self._over = True
         os.close(self.report)
+
+    def leave(self) -> None:
+        """Have nothing to do with it any more: it stays."""
+        self._close()
         # It is not waited for, and nobody need be warned of that.
         self._popen.returncode = 0
 
@@ -192,9 +196,7 @@ class Process:
 
     def ended(self) -> int:
         """Its report has ended, and so has it, or is about to: clear up. Return its exit code."""
-        self.let_go()
-        self._over = True
-        os.close(self.report)
+        self._close()
         try:
             code = self._popen.wait(_LAST)
         except subprocess.TimeoutExpired:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from broker._limits import Limits
 from broker._net.connect import Listener, serve
-from broker._net.endpoints import describe
+from broker._net.endpoints import describe, is_secure, refusal
 from broker._net.factory import running_reactor
 from broker._values.registry import Registry, globalRegistry
 from broker.manager.gate import Gate
@@ -83,7 +83,7 @@ class Server:
 
         def listening(listener: Listener) -> Server:
             self._listener = listener
-            self.address = describe(listener.getHost(), endpoint.startswith(("ssl:", "tls:")))
+            self.address = describe(listener.getHost(), is_secure(endpoint))
             return self
 
         begun = serve(endpoint, self._gate, reactor=self._reactor, **self._options)
@@ -149,6 +149,5 @@ def _cannot_listen(failure: Failure) -> NoReturn:
     error = failure.value
     if not isinstance(error, CannotListenError):
         failure.raiseException()
-    reason, where = error.socketError, f"{error.interface or '*'}:{error.port}"
-    number = reason.errno if isinstance(reason, OSError) else None
-    raise OSError(number or errno.EIO, getattr(reason, "strerror", None) or str(reason), where) from None
+    where, reason = refusal(error)
+    raise OSError(getattr(error.socketError, "errno", None) or errno.EIO, reason, where) from None

@@ -10,6 +10,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from broker._directory.directory import Directory
+from broker._net.endpoints import refusal
 from broker.service.builtin import BuiltinRoot
 from broker.service.listening import BrokerService
 from broker.service.options import Options, ServeOptions
@@ -73,8 +74,7 @@ class _PluginService(BrokerService):
 
 def _cannot_start(error: Exception) -> CannotStart:
     if isinstance(error, CannotListenError):
-        where = error.port if not error.interface else f"{error.interface}:{error.port}"
-        reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+        where, reason = refusal(error)
         line = f"broker: cannot listen at {where}: {reason}"
     else:
         line = f"broker: {' '.join(str(error).split())}"

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from broker._limits import Limits
-from broker._net.endpoints import DEFAULT_ENDPOINT, describe, guarded, parse
+from broker._net.endpoints import DEFAULT_ENDPOINT, describe, guarded, is_secure, parse
 from broker._net.factory import ServerFactory
 from broker._net.leaving import GRACE
 from broker._values.registry import Registry, globalRegistry, globalSecurity
@@ -164,7 +164,7 @@ class _Listener(Service):
 
     def client_endpoint(self) -> str:
         """Return where clients on this machine connect to."""
-        secure = isinstance(self._endpoint, str) and self._endpoint.startswith(("ssl:", "tls:"))
+        secure = is_secure(self._endpoint)
         return describe(self.port.getHost(), secure) if self.port is not None else ""
 
     def _listen(self) -> None:

@@ -24,12 +24,32 @@ from tests.net.sockets import FDReactor, Link, Silent
 
 LIMIT = tcp.Connection.SEND_LIMIT
 
+needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no UNIX sockets here")
+
 
 @pytest.fixture
 def link() -> Iterator[Link]:
     made = Link()
     yield made
     made.close()
+
+
+@pytest.fixture
+def unix() -> Iterator[tuple[Any, socket.socket, list[bytes]]]:
+    """A UNIX transport, the socket at its other end, and what its protocol has got."""
+    twisted_unix = pytest.importorskip("twisted.internet.unix")
+    near, far = socket.socketpair(socket.AF_UNIX)
+    near.setblocking(False)
+    reactor: Any = FDReactor()
+    got: list[bytes] = []
+    protocol: Any = Silent()
+    protocol.dataReceived = got.append
+    transport = twisted_unix.Server(near, protocol, "", None, 1, reactor)
+    transport.connected = 1
+    protocol.makeConnection(transport)
+    yield transport, far, got
+    for end in (near, far):
+        end.close()
 
 
 # Which transports.
@@ -48,20 +68,11 @@ def test_twisteds_own_sockets_are_plain(link: Link) -> None:
         reactor.calls.clear()
 
 
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no UNIX sockets here")
-def test_unix_sockets_are_plain() -> None:
-    from twisted.internet import unix
-
-    ends = socket.socketpair(socket.AF_UNIX)
-    try:
-        reactor: Any = FDReactor()
-        transport: Any = unix.Server(ends[0], Silent(), "", None, 1, reactor)
-        transport.connected = 1
-        assert is_plain(transport) and send(transport, b"abc") == 3
-        assert ends[1].recv(10) == b"abc"
-    finally:
-        for end in ends:
-            end.close()
+@needs_unix
+def test_unix_sockets_are_plain(unix: Any) -> None:
+    transport, far, _ = unix
+    assert is_plain(transport) and send(transport, b"abc") == 3
+    assert far.recv(10) == b"abc"
 
 
 class Unrelated(tcp.Connection):
@@ -207,27 +218,6 @@ def test_a_peer_that_is_gone_is_met_by_the_reactor(link: Link) -> None:
 
 
 # Reading.
-
-
-@pytest.fixture
-def unix() -> Iterator[tuple[Any, socket.socket, list[bytes]]]:
-    """A UNIX transport, the socket at its other end, and what its protocol has got."""
-    twisted_unix = pytest.importorskip("twisted.internet.unix")
-    near, far = socket.socketpair(socket.AF_UNIX)
-    near.setblocking(False)
-    reactor: Any = FDReactor()
-    got: list[bytes] = []
-    protocol: Any = Silent()
-    protocol.dataReceived = got.append
-    transport = twisted_unix.Server(near, protocol, "", None, 1, reactor)
-    transport.connected = 1
-    protocol.makeConnection(transport)
-    yield transport, far, got
-    for end in (near, far):
-        end.close()
-
-
-needs_unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no UNIX sockets here")
 
 
 @needs_unix
